@@ -1,0 +1,1 @@
+"""The outside: nobody else imports boto3, kubernetes, psycopg or pymysql."""

@@ -1,0 +1,1 @@
+"""Nouns and rules: pure values that know no client, no clock and no network."""

@@ -1,0 +1,158 @@
+"""Credential, whose repr hides: AWS's secret JSON in and out."""
+
+import json
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from pydantic import SecretStr
+
+from rotated_rds.model.database import Endpoint, Engine, TlsMode
+from rotated_rds.model.errors import Reason, Refused
+
+# What breaks URLs, shells, SQL tools and .pgpass files, and what RDS refuses in a password (/ @ " and space).
+UNSAFE = " %+~`#$&*()|[]{}:;<>?!'\"/@\\^,="
+_ENGINES = {"aurora-postgresql": Engine.POSTGRES, "postgresql": Engine.POSTGRES, "aurora-mysql": Engine.MYSQL} | {
+    e.value: e for e in Engine
+}
+
+
+@dataclass(frozen=True)
+class SecretValue:
+    """One version's JSON, as AWS's own rotation functions write it (AWS user guide, "JSON structure of secrets").
+
+    whole: all keys as they came, also those that we do not know; they survive a rotation. It hides from repr.
+    """
+
+    username: str
+    password: SecretStr
+    whole: Mapping[str, object] = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "SecretValue":
+        """Read a version. Raises Refused(MalformedSecret) that names the key, never the text."""
+        try:
+            whole = json.loads(text)
+        except ValueError:
+            whole = None  # the decoder's error quotes the text: it must not be chained
+        if not isinstance(whole, dict):
+            raise Refused(
+                Reason.MALFORMED_SECRET, 'the AWS secret\'s value is not a JSON object: store {"username": …, "password": …} as AWSCURRENT'
+            )
+        document = cast("dict[str, object]", whole)
+        for key in ("username", "password"):
+            found = document.get(key)
+            if not isinstance(found, str) or not found or "\0" in found:
+                raise Refused(
+                    Reason.MALFORMED_SECRET, f'the AWS secret\'s JSON has no text under "{key}": store a value with it as AWSCURRENT'
+                )
+        return cls(str(document["username"]), SecretStr(str(document["password"])), document)
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that the JSON names; None where it names none (RDS-managed secrets). Raises Refused(MalformedSecret)."""
+        named = self.whole.get("engine")
+        if named is None:
+            return None
+        if not isinstance(named, str) or named not in _ENGINES:
+            raise Refused(
+                Reason.MALFORMED_SECRET,
+                f'the AWS secret\'s "engine" is not one of {", ".join(sorted(_ENGINES))}: store it right as AWSCURRENT',
+            )
+        return _ENGINES[named]
+
+    @property
+    def host(self) -> str | None:
+        return self._text("host")
+
+    @property
+    def dbname(self) -> str | None:
+        return self._text("dbname")
+
+    @property
+    def admin_arn(self) -> str | None:
+        return self._text("masterarn")
+
+    @property
+    def port(self) -> int | None:
+        """A JSON number or a string of digits: both are in use. Raises Refused(MalformedSecret)."""
+        port = self.whole.get("port")
+        if port is None:
+            return None
+        if (isinstance(port, int) and not isinstance(port, bool) or isinstance(port, str) and port.isdecimal()) and 0 < int(port) < 65536:
+            return int(port)
+        raise Refused(Reason.MALFORMED_SECRET, 'the AWS secret\'s "port" is not a port number: store it right as AWSCURRENT')
+
+    def _text(self, key: str) -> str | None:
+        found = self.whole.get(key)
+        if found is not None and not isinstance(found, str):
+            raise Refused(Reason.MALFORMED_SECRET, f'the AWS secret\'s "{key}" is not text: store it right as AWSCURRENT')
+        return found or None
+
+    def with_password(self, password: SecretStr) -> "SecretValue":
+        return replace(self, password=password, whole={**self.whole, "password": password.get_secret_value()})
+
+    def at(self, endpoint: Endpoint) -> "SecretValue":
+        """The same credential for another endpoint: engine, host, port, dbname and the TLS hint follow it."""
+        return replace(self, whole={**self.whole, **_connection(endpoint)})
+
+    def text(self) -> str:
+        """The JSON to store. The one place where the password leaves its wrapper on the way to AWS."""
+        return json.dumps(dict(self.whole))
+
+
+def new_value(endpoint: Endpoint, username: str, password: SecretStr) -> SecretValue:
+    """A first version for an endpoint."""
+    whole = {**_connection(endpoint), "username": username, "password": password.get_secret_value()}
+    return SecretValue(username, password, whole)
+
+
+def _connection(endpoint: Endpoint) -> dict[str, object]:
+    named: dict[str, object] = {"engine": endpoint.engine.value, "host": endpoint.host, "port": endpoint.port}
+    if endpoint.database is not None:
+        named["dbname"] = endpoint.database
+    # AWS's functions fall back to plain text when this key is missing.
+    return {**named, "ssl": endpoint.tls.mode is not TlsMode.DISABLE}
+
+
+@dataclass(frozen=True)
+class PasswordRules:
+    """What a new password looks like. length: characters."""
+
+    length: int = 32
+    exclude: str = UNSAFE
+    require_each_type: bool = True
+
+
+def generate(rules: PasswordRules) -> SecretStr:
+    """A password from the system's random source. Raises Refused(InvalidSpec) when the rules leave too little to choose from."""
+    kinds = [
+        [c for c in kind if c not in rules.exclude]
+        for kind in (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation)
+    ]
+    kinds = [kind for kind in kinds if kind]
+    alphabet = [c for kind in kinds for c in kind]
+    if len(alphabet) < 16:
+        raise Refused(Reason.INVALID_SPEC, "spec.rotation.password.exclude: fewer than 16 characters are left; exclude fewer")
+    picked = [secrets.choice(kind) for kind in kinds] if rules.require_each_type else []
+    picked += [secrets.choice(alphabet) for _ in range(rules.length - len(picked))]
+    secrets.SystemRandom().shuffle(picked)
+    return SecretStr("".join(picked))
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A version of an AWS secret together with what it says: what is verified, mirrored and restarted for."""
+
+    version: str
+    value: SecretValue
+
+    @property
+    def username(self) -> str:
+        return self.value.username
+
+    @property
+    def password(self) -> SecretStr:
+        return self.value.password

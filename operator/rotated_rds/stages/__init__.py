@@ -1,0 +1,1 @@
+"""The six stages, one file a condition, each: observe, plan (pure), apply."""
