@@ -1,6 +1,6 @@
 """The bed's own certificate authority: strict enough for Python 3.13's default verification."""
 
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_VALID = datetime.timedelta(days=30)
+_VALID = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,19 @@ class Authority:
         )
         _write(self.ca, builder.sign(key, hashes.SHA256()), key)
 
-    def issue(self, file: str, common_name: str, *, organization: str | None = None, names: Sequence[str] = ()) -> Pair:
-        """A leaf for servers and clients, valid 30 days. names: DNS names and IP addresses that it is good for."""
+    def issue(self, file: str, common_name: str, *, organization: str | Sequence[str] = (), names: Sequence[str] = ()) -> Pair:
+        """A leaf for servers and clients, valid 30 days. names: DNS names and IP addresses that it is good for.
+
+        organization: one or several; Kubernetes takes them as the groups of a client.
+        """
         ca_key = serialization.load_pem_private_key(self.ca.key.read_bytes(), password=None)
         ca = x509.load_pem_x509_certificate(self.ca.certificate.read_bytes())
         if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
             raise TypeError("the bed's CA key is not an EC key")
         key = ec.generate_private_key(ec.SECP256R1())
-        attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
-        if organization:
-            attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+        organizations = [organization] if isinstance(organization, str) else organization
+        attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, one) for one in organizations]
+        attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
         usage = x509.KeyUsage(True, False, True, False, False, False, False, False, False)
         builder = (
             _builder(x509.Name(attributes), ca.subject, key)
@@ -71,14 +74,14 @@ class Authority:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + _VALID)
     )
 
@@ -93,8 +96,4 @@ def _general(name: str) -> x509.GeneralName:
 def _write(pair: Pair, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
     pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     pair.key.touch(mode=0o600)
-    pair.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+    pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
