@@ -1,0 +1,287 @@
+"""What a resource says of itself: conditions, history, Ready, Reconciling, Stalled; folded from the stages' results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from rotated_rds.model.database import Engine
+from rotated_rds.model.errors import Problem, Reason, Unavailable
+
+MESSAGE_LIMIT = 1024
+HISTORY_LIMIT = 10
+WORKLOAD_LIMIT = 100
+_PATIENCE = timedelta(minutes=10)  # how long AWS or the API server may deny before it needs a person
+
+
+class Kind(StrEnum):
+    """Condition types: the six stages in their order, then what is computed from them."""
+
+    DATABASE_RESOLVED = "DatabaseResolved"
+    SECRET_READY = "SecretReady"  # noqa: S105  a condition's name
+    ROTATION_READY = "RotationReady"
+    CREDENTIAL_VERIFIED = "CredentialVerified"
+    MIRRORED = "Mirrored"
+    WORKLOADS_CURRENT = "WorkloadsCurrent"
+    READY = "Ready"
+    SUSPENDED = "Suspended"
+    STALLED = "Stalled"
+    RECONCILING = "Reconciling"
+
+
+STAGES = tuple(Kind)[:6]
+
+STALLED = frozenset(
+    {
+        Reason.NOT_ALLOWED, Reason.INVALID_SPEC, Reason.UNSUPPORTED_ENGINE, Reason.UNSUPPORTED_STRATEGY, Reason.NOT_ADOPTED,
+        Reason.OWNED_BY_ANOTHER, Reason.USER_CONFLICT, Reason.CLONE_CONFLICT, Reason.USER_MISMATCH, Reason.USER_NOT_FOUND,
+        Reason.SCHEDULED_FOR_DELETION, Reason.SECRET_DELETED_IN_AWS, Reason.INITIAL_PASSWORD_MISSING, Reason.ADMIN_MISMATCH,
+        Reason.ADMIN_INSUFFICIENT, Reason.OWNERSHIP_SPLIT, Reason.HOST_MASK_UNKNOWN, Reason.ACCOUNT_UNUSABLE, Reason.PENDING_FOREIGN,
+        Reason.ROTATION_OWNED_BY_AWS, Reason.INVALID_PARAMETER, Reason.FUNCTION_NOT_FOUND, Reason.MALFORMED_SECRET,
+        Reason.LOGIN_FAILED, Reason.LOGIN_RESTRICTED, Reason.TLS_FAILED, Reason.TARGET_CONFLICT, Reason.TEMPLATE_FAILED,
+        Reason.REJECTED, Reason.HALTED, Reason.RESTART_REVERTED,
+    }
+)  # fmt: skip
+_DENIED = frozenset({Reason.ACCESS_DENIED, Reason.FORBIDDEN})
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _rfc3339_fine(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Moment = Annotated[datetime, PlainSerializer(_rfc3339)]
+FineMoment = Annotated[datetime, PlainSerializer(_rfc3339_fine)]
+
+
+class Model(BaseModel):
+    """Frozen, camelCase outside; unknown keys of a newer version are dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Condition(Model):
+    type: Kind
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str = ""
+    last_transition_time: Moment
+    observed_generation: int = 0
+
+    @property
+    def true(self) -> bool:
+        return self.status == "True"
+
+
+class DatabaseStatus(Model):
+    """The endpoint as resolved. last_verified: when AWSCURRENT last logged in."""
+
+    engine: Engine
+    host: str
+    port: int
+    reader_host: str | None = None
+    last_verified: Moment | None = None
+
+
+class HeldBack(Model):
+    reason: str
+    message: str
+    since: Moment
+
+
+class InProgress(Model):
+    """A rotation that has begun: its version id, its cause, and the spec that it is finished with (SAFETY.md A6)."""
+
+    version_id: str
+    attempt: int = 0
+    step: str = "create"
+    since: FineMoment
+    cause: str
+    started_from: str | None = None
+    spec: str | None = None
+
+
+class RotationStatus(Model):
+    """lastError: why the last attempt failed. notBefore: when the next attempt may start, after a failure."""
+
+    method: str | None = None
+    strategy: str | None = None
+    last_rotated: Moment | None = None
+    next: str | None = None
+    held_back: HeldBack | None = None
+    in_progress: InProgress | None = None
+    last_error: str | None = None
+    attempts: int = 0
+    not_before: Moment | None = None
+
+
+class Rotated(Model):
+    """One line of history."""
+
+    version_id: str
+    started: Moment
+    finished: Moment
+    result: Literal["Succeeded", "Failed", "RolledBack"]
+    seconds: float
+
+
+class WorkloadStatus(Model):
+    """One dependent workload. state: Pending, Rolling, Ready, Failed or Skipped."""
+
+    kind: str
+    name: str
+    state: Literal["Pending", "Rolling", "Ready", "Failed", "Skipped"]
+    version_id: str | None = None
+    since: Moment
+    message: str | None = None
+
+
+class RequestStatus(Model):
+    text: str
+    time: Moment
+    result: Literal["Done", "Refused", "Failed"]
+    message: str = ""
+
+
+class Status(Model):
+    observed_generation: int = -1
+    conditions: tuple[Condition, ...] = ()
+    database: DatabaseStatus | None = None
+    secret_arn: str | None = None
+    version_id: str | None = None
+    version: str | None = None
+    username: str | None = None
+    published_at: FineMoment | None = None
+    rotation: RotationStatus = RotationStatus()
+    history: tuple[Rotated, ...] = ()
+    workloads: tuple[WorkloadStatus, ...] = ()
+    requests: Mapping[str, RequestStatus] = Field(default_factory=dict[str, RequestStatus])
+
+    def condition(self, kind: Kind) -> Condition | None:
+        return next((one for one in self.conditions if one.type is kind), None)
+
+    def body(self) -> dict[str, object]:
+        """As it stands in the resource; what is None is absent."""
+        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage says of its condition. holds: None for not known yet."""
+
+    holds: bool | None
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An Event that no comparison of before and after could tell (whom a forced rotation cut off, say)."""
+
+    warning: bool
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Result(Generic[T]):
+    """A stage's answer. value: the next stages' argument, None when there is none; status: fields that it says anew."""
+
+    value: T | None
+    outcome: Outcome
+    wake: datetime | None = None
+    status: Mapping[str, object] = field(default_factory=dict[str, object])
+    notices: tuple[Notice, ...] = ()
+
+
+def holds(value: T, message: str, *, reason: Reason = Reason.SUCCEEDED, wake: datetime | None = None, **status: object) -> Result[T]:
+    """The stage's condition is true."""
+    return Result(value, Outcome(True, reason, message), wake, status)
+
+
+def fails(reason: Reason, message: str, *, value: T | None = None, wake: datetime | None = None, **status: object) -> Result[T]:
+    """The stage's condition is false; with a value the stages behind it run all the same."""
+    return Result(value, Outcome(False, reason, message), wake, status)
+
+
+def waits(
+    message: str, *, wake: datetime | None = None, reason: Reason = Reason.PENDING, value: T | None = None, **status: object
+) -> Result[T]:
+    """The stage does not know yet."""
+    return Result(value, Outcome(None, reason, message), wake, status)
+
+
+def outcome_of(problem: Problem, before: Condition | None) -> Outcome:
+    """A problem as a condition. Who merely did not answer leaves a condition that held as it was."""
+    if isinstance(problem, Unavailable) and problem.reason is Reason.UNAVAILABLE:
+        if before and before.true:
+            return Outcome(True, Reason(before.reason), before.message)
+        return Outcome(None, Reason.PENDING, problem.message)
+    return Outcome(False, problem.reason, problem.message)
+
+
+def conditions(
+    before: Status, outcomes: Mapping[Kind, Outcome], generation: int, now: datetime, *, suspended: str | None
+) -> tuple[Condition, ...]:
+    """All conditions anew. suspended: the text to say while suspended."""
+    stages = [_next(before, kind, outcomes[kind], generation, now) for kind in STAGES]
+    first = next((one for one in stages if not one.true), None)
+    ready = (
+        Outcome(True, Reason.SUCCEEDED, _ready_text(stages))
+        if first is None
+        else Outcome(_known(first.status), Reason(first.reason), f"{first.type}: {first.message}")
+    )
+    answer = [*stages, _next(before, Kind.READY, ready, generation, now)]
+    if suspended is not None:
+        answer.append(_next(before, Kind.SUSPENDED, Outcome(True, Reason.SUCCEEDED, suspended), generation, now))
+    if (own := _kstatus(before, stages, generation, now)) is not None:
+        answer.append(own)
+    return tuple(answer)
+
+
+def _known(status: str) -> bool | None:
+    return {"True": True, "False": False}.get(status)
+
+
+def _ready_text(stages: Sequence[Condition]) -> str:
+    return stages[-1].message
+
+
+def _next(before: Status, kind: Kind, outcome: Outcome, generation: int, now: datetime) -> Condition:
+    status: Literal["True", "False", "Unknown"] = "Unknown" if outcome.holds is None else "True" if outcome.holds else "False"
+    old = before.condition(kind)
+    since = old.last_transition_time if old and old.status == status else now
+    return Condition(
+        type=kind,
+        status=status,
+        reason=outcome.reason,
+        message=outcome.message[:MESSAGE_LIMIT],
+        last_transition_time=since,
+        observed_generation=generation,
+    )
+
+
+def _kstatus(before: Status, stages: Sequence[Condition], generation: int, now: datetime) -> Condition | None:
+    """`Stalled` when a person is needed, else `Reconciling` while anything does not hold; never both."""
+    faulty = [one for one in stages if not one.true]
+    if not faulty:
+        return None
+    stalled = next((one for one in faulty if _needs_a_person(one, now)), None)
+    kind, cause = (Kind.STALLED, stalled) if stalled else (Kind.RECONCILING, faulty[0])
+    return _next(before, kind, Outcome(True, Reason(cause.reason), f"{cause.type}: {cause.message}"), generation, now)
+
+
+def _needs_a_person(one: Condition, now: datetime) -> bool:
+    if one.status != "False":
+        return False
+    return one.reason in STALLED or (one.reason in _DENIED and now - one.last_transition_time >= _PATIENCE)
