@@ -1,6 +1,7 @@
 """A real control plane on loopback: etcd, API server with RBAC, controllers, scheduler, and kwok's fake nodes."""
 
 import http.client
+import signal
 import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -31,7 +32,7 @@ def start(bed: Bed) -> Facts:
     api = Api(admin)
     alive_until(bed, "kube-apiserver", api.ready, what="the API server is ready")
     _controllers(bed, server, tokens)
-    bed.processes.start("kwok", _kwok(admin))
+    bed.processes.start("kwok", _kwok(admin), ending=signal.SIGKILL)
     for name in NODES:
         api.call("POST", "/api/v1/nodes", _node(name))
     alive_until(bed, "kube-controller-manager", lambda: _made(api), what="a pod can be made")
@@ -108,10 +109,10 @@ def _controllers(bed: Bed, server: str, tokens: Pair) -> None:
     key = f"--service-account-private-key-file={tokens.key}"
     wanted = ("--use-service-account-credentials=true", "--controllers=*,-nodeipam,-nodelifecycle")
     name = "kube-controller-manager"
-    bed.processes.start(name, [build.program(name), f"--kubeconfig={manager}", ca, key, *wanted, *common])
+    bed.processes.start(name, [build.program(name), f"--kubeconfig={manager}", ca, key, *wanted, *common], ending=signal.SIGKILL)
     scheduler = kubeconfig_for(bed, "system:kube-scheduler", server=server)
     name = "kube-scheduler"
-    bed.processes.start(name, [build.program(name), f"--kubeconfig={scheduler}", *common])
+    bed.processes.start(name, [build.program(name), f"--kubeconfig={scheduler}", *common], ending=signal.SIGKILL)
 
 
 def _kwok(admin: Path) -> Argv:

@@ -1,5 +1,6 @@
 """Start a server on free ports, and again on others when somebody took them in between."""
 
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,10 +14,13 @@ _TAKEN = "address already in use"
 def on_free_ports(
     bed: Bed, name: str, count: int, argv: Callable[[Sequence[int]], Sequence[str | Path]], ready: Callable[[Sequence[int]], bool]
 ) -> list[int]:
-    """The ports it serves on, once `ready` says so. argv: its command line for the given ports."""
+    """The ports it serves on, once `ready` says so. argv: its command line for the given ports.
+
+    It is ended by SIGKILL: nothing that it holds outlives the bed.
+    """
     for _ in range(_TRIES):
         ports = [free_port() for _ in range(count)]
-        one = bed.processes.start(name, argv(ports))
+        one = bed.processes.start(name, argv(ports), ending=signal.SIGKILL)
         until(f"{name} serves", lambda one=one, ports=ports: not one.alive or ready(ports))
         if one.alive:
             return ports

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+# Python warns of a child that outlives its Popen object; ours outlive us by design.
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+
 
 class BedError(Exception):
     """The bed cannot do what was asked; the text says why and what to try."""
@@ -18,11 +21,16 @@ class BedError(Exception):
 
 @dataclass(frozen=True)
 class Recorded:
-    """One process of the bed. `started` is field 22 of /proc/PID/stat: a pid that was reused differs in it."""
+    """One process of the bed. `started` is field 22 of /proc/PID/stat: a pid that was reused differs in it.
+
+    ending: the signal that ends it first; SIGKILL for those that keep nothing outside the bed and end slowly.
+    """
 
     name: str
     pid: int
     started: int
+    part: str = ""
+    ending: int = signal.SIGTERM
 
     @property
     def alive(self) -> bool:
@@ -42,15 +50,16 @@ def started_at(pid: int) -> int | None:
 class Processes:
     """The processes of one bed, recorded in `pids.jsonl` of its state folder, logs in `log/`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, part: str = "") -> None:
         self._folder = folder
+        self._part = part
         self._file = folder / "pids.jsonl"
         (folder / "log").mkdir(parents=True, exist_ok=True)
 
     def log(self, name: str) -> Path:
         return self._folder / "log" / f"{name}.log"
 
-    def start(
+    def start(  # noqa: PLR0913 - each is one fact of a process
         self,
         name: str,
         argv: Sequence[str | Path],
@@ -58,6 +67,7 @@ class Processes:
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         cwd: Path | None = None,
+        ending: signal.Signals = signal.SIGTERM,
     ) -> Recorded:
         """Start one process in a session of its own, record it, and send its output to its log.
 
@@ -76,10 +86,11 @@ class Processes:
                 extra_groups=[] if user and os.geteuid() == 0 else None,
                 cwd=cwd,
             )
+        _CHILDREN.append(child)
         started = started_at(child.pid)
         if started is None:
             raise BedError(f"{name} ended at once: {self.tail(name)}")
-        recorded = Recorded(name, child.pid, started)
+        recorded = Recorded(name, child.pid, started, self._part, int(ending))
         with self._file.open("a") as file:
             file.write(json.dumps(asdict(recorded)) + "\n")
         return recorded
@@ -98,11 +109,14 @@ class Processes:
         path = self.log(name)
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
 
-    def end(self, one: Recorded, *, patience: float = 5.0, first: signal.Signals = signal.SIGTERM) -> None:
-        """End one process: `first` now, SIGKILL after `patience` seconds. Its own children go with it (same group)."""
+    def end(self, one: Recorded, *, patience: float = 5.0, first: signal.Signals | None = None) -> None:
+        """End one process: `first` (else its own ending) now, SIGKILL after `patience` seconds.
+
+        Its children go with it (same group).
+        """
         if not one.alive:
             return
-        for sign, wait in ((first, patience), (signal.SIGKILL, 5.0)):
+        for sign, wait in ((first or one.ending, patience), (signal.SIGKILL, 5.0)):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(one.pid, sign)
             deadline = time.monotonic() + wait
@@ -113,6 +127,12 @@ class Processes:
             if not one.alive:
                 return
         raise BedError(f"{one.name} (pid {one.pid}) does not end")
+
+    def end_part(self, part: str) -> None:
+        """End what one part started, youngest first."""
+        for one in reversed(self.recorded()):
+            if one.part == part:
+                self.end(one)
 
     def end_all(self) -> None:
         """End all that is recorded, youngest first, and forget it."""

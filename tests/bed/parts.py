@@ -1,0 +1,82 @@
+"""The parts a bed can have, in the order they start, each loaded only when it is asked for."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.bed.bed import Bed, Facts
+from tests.bed.processes import BedError
+
+Starter = Callable[[Bed], Facts]
+
+# AWS comes last: its RDS answers name the databases' endpoints.
+_TOGETHER = ("kubernetes", "postgres", "mariadb", "mysql")
+_AFTER = ("aws",)
+PARTS = (*_TOGETHER, *_AFTER)
+_MODULES = {"kubernetes": "tests.bed.kubernetes", "aws": "tests.bed.aws"}
+_DATABASES = "tests.bed.databases"
+
+
+def chosen(names: Iterable[str]) -> list[str]:
+    """Those parts in the order they start. BedError names what there is not."""
+    wanted = set(names)
+    if unknown := wanted - set(PARTS):
+        raise BedError(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    return [part for part in PARTS if part in wanted]
+
+
+def starter(part: str) -> Starter:
+    """What starts the part. BedError when its module does not load."""
+    module = _MODULES.get(part, _DATABASES)
+    try:
+        loaded = importlib.import_module(module)
+        return loaded.start if part in _MODULES else loaded.PARTS[part]
+    except (ImportError, AttributeError, KeyError) as error:
+        raise BedError(f"the part {part} does not load: {error!r}") from error
+
+
+def alive(bed: Bed, part: str) -> bool:
+    """Whether a part came up, its processes run, and it answers where it can be asked."""
+    if not bed.alive(part):
+        return False
+    asked = getattr(importlib.import_module(_MODULES[part]), "healthy", None) if part in _MODULES else None
+    return asked is None or asked(bed)
+
+
+def bring_up(bed: Bed, wanted: Iterable[str]) -> None:
+    """Start what is wanted and not alive. When one part fails, all that this call started is ended again."""
+    missing = [part for part in chosen(wanted) if not alive(bed, part)]
+    starters = {part: starter(part) for part in missing}
+    for part in missing:
+        bed.processes.end_part(part)
+        bed.forget(part)
+    try:
+        for group in (_TOGETHER, _AFTER):
+            _start_together(bed, {part: start for part, start in starters.items() if part in group})
+    except BaseException:
+        for part in reversed(missing):
+            bed.processes.end_part(part)
+            bed.forget(part)
+        raise
+
+
+def _start_together(bed: Bed, starters: dict[str, Starter]) -> None:
+    if not starters:
+        return
+    with ThreadPoolExecutor(len(starters)) as pool:
+        running = {part: pool.submit(_start, bed, part, start) for part, start in starters.items()}
+    failed: Sequence[str] = [part for part, one in running.items() if one.exception()]
+    for part, one in running.items():
+        if part not in failed:
+            bed.remember(part, one.result())
+    if failed:
+        error = running[failed[0]].exception()
+        raise BedError(f"{failed[0]} does not start: {error}") from error
+
+
+def _start(bed: Bed, part: str, start: Starter) -> Facts:
+    begun = time.monotonic()
+    facts = start(bed.for_part(part))
+    bed.say(f"{part}: up in {time.monotonic() - begun:.1f} s")
+    return facts
