@@ -1,0 +1,81 @@
+"""One bed for the whole test session, shared by all workers; its parts come up when the first test asks for one.
+
+A test asks by naming a part's fixture: `kubernetes`, `postgres`, `mariadb`, `mysql`, `aws`, each the part's facts.
+`KEEP_BED=1` leaves the bed standing, and the next run with `KEEP_BED=1` goes on with what is alive of it.
+"""
+
+import secrets
+from collections.abc import Callable, Generator
+
+import pytest
+
+from tests.bed import session as sessions
+from tests.bed.api import Api
+from tests.bed.bed import Bed, Facts
+from tests.bed.kubeconfig import admin_kubeconfig
+from tests.bed.kubectl import Kubectl
+from tests.bed.parts import PARTS
+
+_ASKED = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        sessions.claim()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """All parts that the chosen tests ask for come up together, in their order."""
+    names = {name for item in session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    session.config.stash[_ASKED] = [part for part in PARTS if part in names]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        sessions.close()
+
+
+@pytest.fixture(scope="session")
+def bed(pytestconfig: pytest.Config) -> Bed:
+    """The session's bed, with all parts that the chosen tests ask for."""
+    return sessions.need(pytestconfig.stash[_ASKED])
+
+
+def _fixture_of(part: str) -> Callable[[Bed], Facts]:
+    @pytest.fixture(scope="session", name=part)
+    def facts(bed: Bed) -> Facts:
+        if part not in bed.facts():
+            sessions.need([part])
+        return bed.facts()[part]
+
+    return facts
+
+
+kubernetes = _fixture_of("kubernetes")
+postgres = _fixture_of("postgres")
+mariadb = _fixture_of("mariadb")
+mysql = _fixture_of("mysql")
+aws = _fixture_of("aws")
+
+
+@pytest.fixture(scope="session")
+def api(bed: Bed, kubernetes: Facts) -> Api:
+    """The API server, as its administrator."""
+    assert kubernetes
+    return Api(admin_kubeconfig(bed))
+
+
+@pytest.fixture(scope="session")
+def kubectl(bed: Bed, kubernetes: Facts) -> Kubectl:
+    """The bed's kubectl, as its administrator."""
+    assert kubernetes
+    return Kubectl(admin_kubeconfig(bed))
+
+
+@pytest.fixture
+def namespace(api: Api) -> Generator[str]:
+    """A namespace of the test's own."""
+    name = f"t-{secrets.token_hex(4)}"
+    api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    api.call("DELETE", f"/api/v1/namespaces/{name}")
