@@ -24,6 +24,10 @@ class Ground:
     folder: Path
 
     @property
+    def part(self) -> str:
+        return self.folder.name
+
+    @property
     def data(self) -> Path:
         return self.folder / "data"
 
@@ -70,9 +74,9 @@ def _build(build: Callable[[Path], None], scratch: Path, template: Path) -> None
     scratch.rename(template)
 
 
-def run(argv: Sequence[str | Path], *, env: dict[str, str] | None = None) -> str:
+def run(argv: Sequence[str | Path], *, env: dict[str, str] | None = None, stdin: str = "") -> str:
     """Run a program to its end and return what it printed; BedError with its last lines when it fails."""
-    done = subprocess.run([str(word) for word in argv], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run([str(word) for word in argv], env=env, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
         raise BedError(f"{Path(str(argv[0])).name} failed with {done.returncode}:\n{tail}")

@@ -10,9 +10,9 @@ from tests.bed.bed import Bed, Facts
 from tests.bed.databases import rds
 from tests.bed.databases.accounts import Account, account
 from tests.bed.databases.ground import Ground, copy_template, lay, run
-from tests.bed.databases.server import Server, keep, launch, remembered
+from tests.bed.databases.server import Server, keep, launch_on_free_port, remembered
 from tests.bed.databases.sql import answers, as_root
-from tests.bed.processes import BedError, free_port
+from tests.bed.processes import BedError
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _INITDB = ("--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", f"--username={rds.ROOT}")
@@ -47,10 +47,10 @@ host      replication {rds.ROOT}  127.0.0.1/32 scram-sha-256
 
 def postgres(bed: Bed) -> Facts:
     """The bed's PostgreSQL, started if it is not up."""
-    return instance(bed, "postgres").facts()
+    return instance(bed, "postgres", {}).facts()
 
 
-def instance(bed: Bed, part: str, settings: Mapping[str, str] | None = None) -> Server:
+def instance(bed: Bed, part: str, settings: Mapping[str, str]) -> Server:
     """An instance of that name with settings of its own over the bed's; the one that lives when it is up already."""
     living = remembered(bed, part)
     if living is not None:
@@ -58,8 +58,7 @@ def instance(bed: Bed, part: str, settings: Mapping[str, str] | None = None) -> 
     runs_as = _account()
     ground = lay(bed, part, runs_as)
     _copy_empty(bed, runs_as, ground)
-    server = _configured(bed, part, ground, runs_as, settings or {})
-    launch(bed, server, lambda: answers(server))
+    server = launch_on_free_port(bed, lambda port: _configured(bed, port, ground, settings), answers)
     _dress(server)
     return keep(replace(server, version=_version(server)))
 
@@ -74,14 +73,8 @@ def standby(bed: Bed, part: str, primary: Server) -> Server:
     source = f"host={primary.host} port={primary.port} user={primary.root_user} sslmode=require"
     argv = [_PROGRAMS / "pg_basebackup", "-D", ground.data, "-d", source, "-R", "--checkpoint=fast", "--no-sync"]
     run(runs_as.wrap(argv, ground.folder), env={"PGPASSWORD": primary.root_password, "PATH": os.defpath})
-    server = replace(
-        _configured(bed, part, ground, runs_as, {}),
-        root_password=primary.root_password,
-        admin_password=primary.admin_password,
-        version=primary.version,
-    )
-    launch(bed, server, lambda: answers(server))
-    return keep(server)
+    same = {"admin_password": primary.admin_password, "version": primary.version}
+    return keep(launch_on_free_port(bed, lambda port: replace(_configured(bed, port, ground, {}), **same), answers))
 
 
 def _account() -> Account:
@@ -103,8 +96,7 @@ def _copy_empty(bed: Bed, runs_as: Account, ground: Ground) -> None:
     copy_template(bed, "postgres", f"{version} {_INITDB}", build, ground.data)
 
 
-def _configured(bed: Bed, part: str, ground: Ground, runs_as: Account, settings: Mapping[str, str]) -> Server:
-    port = free_port()
+def _configured(bed: Bed, port: int, ground: Ground, settings: Mapping[str, str]) -> Server:
     tls = {"ssl_cert_file": str(ground.certificate), "ssl_key_file": str(ground.key)}
     chosen = {**_SETTINGS, **tls, "port": str(port), **settings}
     lines = [f"{name} = '{value}'" for name, value in chosen.items()]
@@ -112,7 +104,7 @@ def _configured(bed: Bed, part: str, ground: Ground, runs_as: Account, settings:
     (ground.data / "pg_hba.conf").write_text(_HBA)
     return Server(
         engine="postgres",
-        part=part,
+        part=ground.part,
         port=port,
         ca=str(bed.authority.ca.certificate),
         admin_user=rds.ADMIN,
@@ -120,8 +112,8 @@ def _configured(bed: Bed, part: str, ground: Ground, runs_as: Account, settings:
         root_user=rds.ROOT,
         root_password=(ground.data / _ROOT_PASSWORD).read_text(),
         folder=str(ground.folder),
-        logs=[str(bed.processes.log(part))],
-        argv=runs_as.wrap([_PROGRAMS / "postgres", "-D", ground.data], ground.folder),
+        logs=[str(bed.processes.log(ground.part))],
+        argv=_account().wrap([_PROGRAMS / "postgres", "-D", ground.data], ground.folder),
     )
 
 
