@@ -1,0 +1,56 @@
+"""The one door to databases: it knows which engine's room to enter, and nothing of the drivers leaves through it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from rotated_rds.clients import postgres, postgres_session
+from rotated_rds.clients.addresses import joined, resolve
+from rotated_rds.clients.deadline import Deadline
+from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session
+from rotated_rds.clients.versions import require_supported
+from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
+
+__all__ = ["LOGIN_TIMEOUT", "LoginRefused", "LoginUnavailable", "LostAnswer", "Session", "login", "require_supported", "session"]
+
+
+def login(
+    endpoint: Endpoint,
+    username: str,
+    password: SecretStr,
+    *,
+    timeout: timedelta = LOGIN_TIMEOUT,
+    addresses: Sequence[str] | None = None,
+) -> Login:
+    """Log in once, ask whether it is a writer and which version it has, hang up. Raises nothing.
+
+    timeout: for name lookup, TCP, TLS and handshake together; it holds against a black hole too.
+    addresses: the host's IP addresses where they were looked up before.
+    """
+    deadline = Deadline(timeout)
+    found = resolve(endpoint.host, endpoint.port, deadline) if addresses is None else addresses
+    text = password.get_secret_value()
+    if not found:
+        return Login(Verdict.UNREACHABLE, "dns")
+    if "\0" in text or "\0" in username:  # libpq would send what stands before it, and the answer would be about that
+        return Login(Verdict.UNKNOWN, "nul", joined(found[0], endpoint.port))
+    return postgres.login(endpoint, username, text, found, deadline)
+
+
+@contextmanager
+def session(endpoint: Endpoint, username: str, password: SecretStr, *, user: str, admin: bool = False) -> Iterator[Session]:
+    """A session of `username` that holds the database's own lock for `user` (SAFETY.md A3); closed at the end, which frees the lock.
+
+    Raises LoginRefused, LoginUnavailable: it cannot log in. Unavailable: no lock, somebody else is changing the user; or no answer.
+    Refused(UnsupportedEngine).
+    """
+    with _opener(endpoint, username, password, user, admin=admin) as opened:
+        yield opened
+
+
+def _opener(endpoint: Endpoint, username: str, password: SecretStr, user: str, *, admin: bool) -> AbstractContextManager[Session]:
+    deadline = Deadline(LOGIN_TIMEOUT)
+    addresses = resolve(endpoint.host, endpoint.port, deadline)
+    return postgres_session.locked(endpoint, username, password, addresses, deadline, user=user, admin=admin)

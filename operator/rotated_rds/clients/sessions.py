@@ -1,0 +1,112 @@
+"""What a locked session promises, and the ways in which it can end: the same words for all engines."""
+
+import hashlib
+from datetime import timedelta
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from rotated_rds.model.database import Endpoint, Login, Verdict
+from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
+
+LOGIN_TIMEOUT = timedelta(seconds=5)  # name lookup, TCP, TLS and handshake together
+STATEMENT_TIMEOUT = timedelta(seconds=3)
+LOCK_TIMEOUT = timedelta(seconds=2)
+# The server ends a session that nobody uses any more, so that a dead client's lock does not stay for hours.
+IDLE_TIMEOUT = timedelta(seconds=60)
+
+_REASONS = {
+    Verdict.REFUSED: Reason.LOGIN_FAILED,
+    Verdict.UNREACHABLE: Reason.UNREACHABLE,
+    Verdict.TLS: Reason.TLS_FAILED,
+    Verdict.BUSY: Reason.SERVER_BUSY,
+    Verdict.UNKNOWN: Reason.UNAVAILABLE,
+}
+
+
+class Session(Protocol):
+    """Logged in, with time-outs, holding the database's own lock for one user."""
+
+    writer: bool
+    version: str
+
+    def check(self, user: str) -> None:
+        """Whether `user`'s password may be changed here. Raises Refused, with the mend, before anything is changed; Unavailable."""
+
+    def set_password(self, user: str, new: SecretStr, old: SecretStr | None) -> None:
+        """Change a password. old: needed where the account changes its own.
+
+        Raises Refused: a definite no, nothing was changed. Unavailable: likewise, but worth another try. LostAnswer: nobody knows.
+        """
+
+    def sessions_of(self, user: str) -> int:
+        """How many other sessions the user has. Raises Refused(AdminInsufficient) where not all can be seen; Unavailable."""
+        ...
+
+    def user_exists(self, user: str) -> bool:
+        """Raises Refused(AdminInsufficient), Unavailable."""
+        ...
+
+
+class LostAnswer(Unavailable):
+    """A change was sent and no answer came: it may have been made, or may be made yet."""
+
+
+class LoginRefused(Refused):
+    """The session's own login got an answer, and it was no."""
+
+    def __init__(self, reason: Reason, message: str, login: Login) -> None:
+        super().__init__(reason, message)
+        self.login = login
+
+
+class LoginUnavailable(Unavailable):
+    """The session's own login got no answer about the password."""
+
+    def __init__(self, reason: Reason, message: str, login: Login) -> None:
+        super().__init__(reason, message)
+        self.login = login
+
+
+class Said(Exception):  # noqa: N818  an answer, not a fault
+    """The server answered a statement with an error. code: SQLSTATE or number. definite: the statement surely changed nothing."""
+
+    def __init__(self, code: str, *, definite: bool) -> None:
+        super().__init__(code)
+        self.code = code
+        self.definite = definite
+
+
+class Lost(Exception):  # noqa: N818  likewise
+    """The connection broke, or the deadline passed, before a statement's answer came."""
+
+
+def not_logged_in(endpoint: Endpoint, username: str, login: Login) -> Problem:
+    """The error for a session that could not log in."""
+    reason = _REASONS.get(login.verdict, Reason.LOGIN_RESTRICTED)
+    code = f" ({login.code})" if login.code else ""
+    message = f"{endpoint.engine} at {endpoint.address}: login of {username!r}: {login.verdict}{code}"
+    if login.verdict in (Verdict.UNREACHABLE, Verdict.BUSY, Verdict.UNKNOWN, Verdict.TLS):
+        return LoginUnavailable(reason, message, login)
+    return LoginRefused(reason, message, login)
+
+
+def digest(user: str) -> bytes:
+    """What names a user's lock, of the same length for every name."""
+    return hashlib.sha256(user.encode()).digest()
+
+
+def locked_elsewhere(user: str) -> Unavailable:
+    return Unavailable(Reason.UNAVAILABLE, f"another session is changing the password of {user!r}: waiting for it")
+
+
+def lost(endpoint: Endpoint) -> Unavailable:
+    return Unavailable(Reason.UNREACHABLE, f"{endpoint.engine} at {endpoint.address} stopped answering")
+
+
+def unlucky(endpoint: Endpoint, error: Said) -> Unavailable:
+    return Unavailable(Reason.UNAVAILABLE, f"{endpoint.engine} at {endpoint.address} answered {error.code}: tried again later")
+
+
+def not_the_writer(endpoint: Endpoint) -> Unavailable:
+    return Unavailable(Reason.UNAVAILABLE, f"{endpoint.engine} at {endpoint.address} is read-only: it is not the writer")
