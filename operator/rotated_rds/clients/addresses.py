@@ -11,7 +11,7 @@ from rotated_rds.clients.deadline import Deadline
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> tuple[str, ...]:
-    """Every IP address of a host, in the resolver's order; empty when it does not resolve in time."""
+    """List every IP address of a host, in the resolver's order; empty when it does not resolve in time."""
     if _is_ip(host):
         return (host,)
     answers: queue.Queue[tuple[str, ...]] = queue.Queue()

@@ -1,6 +1,6 @@
 """The one door to databases: it knows which engine's room to enter, and nothing of the drivers leaves through it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from rotated_rds.clients.addresses import joined, resolve
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session
 from rotated_rds.clients.versions import require_supported
-from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
+from rotated_rds.model.database import Endpoint, Login, Verdict
 
 __all__ = ["LOGIN_TIMEOUT", "LoginRefused", "LoginUnavailable", "LostAnswer", "Session", "login", "require_supported", "session"]
 
@@ -40,8 +40,8 @@ def login(
 
 
 @contextmanager
-def session(endpoint: Endpoint, username: str, password: SecretStr, *, user: str, admin: bool = False) -> Iterator[Session]:
-    """A session of `username` that holds the database's own lock for `user` (SAFETY.md A3); closed at the end, which frees the lock.
+def session(endpoint: Endpoint, username: str, password: SecretStr, *, user: str, admin: bool = False) -> Generator[Session]:
+    """Log in as `username` and hold the database's own lock for `user` (SAFETY.md A3) until the end, which closes the session.
 
     Raises LoginRefused, LoginUnavailable: it cannot log in. Unavailable: no lock, somebody else is changing the user; or no answer.
     Refused(UnsupportedEngine).

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol, cast
 
 # psycopg's C and binary flavours bring a libpq of their own, on which PQsetErrorVerbosity would write into foreign memory (SAFETY.md B1).
 os.environ["PSYCOPG_IMPL"] = "python"
@@ -45,10 +46,14 @@ class Failure:
     hung_up: bool = False
 
 
+class _HasPointer(Protocol):
+    pgconn_ptr: int
+
+
 def connect(parameters: Mapping[str, str], deadline: Deadline) -> pq.abc.PGconn | Failure:
     """Log in. `hostaddr` must be among the parameters: libpq's own name lookup knows no deadline. Raises nothing."""
     conn = pq.PGconn.connect_start(_conninfo(parameters))
-    _set_verbosity()(conn.pgconn_ptr, _VERBOSE)
+    _be_verbose(conn)
     stage = pq.ConnStatus.STARTED
     ready = select.POLLOUT
     while conn.status != pq.ConnStatus.BAD:
@@ -90,11 +95,11 @@ def _failure(stage: pq.ConnStatus, message: str, parameters: Mapping[str, str]) 
     )
 
 
-def _set_verbosity() -> "ctypes._NamedFuncPointer":
+def _be_verbose(conn: pq.abc.PGconn) -> None:
     # The very file that psycopg loaded, so that both speak of the same structure.
     function = ctypes.CDLL(find_libpq_full_path()).PQsetErrorVerbosity
     function.argtypes = [ctypes.c_void_p, ctypes.c_int]
-    return function
+    function(cast("_HasPointer", conn).pgconn_ptr, _VERBOSE)
 
 
 def check_libpq() -> None:

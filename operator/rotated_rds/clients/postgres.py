@@ -24,7 +24,7 @@ _FACTS = (
 
 
 def verdict(failure: Failure) -> Verdict:
-    """What a failed connect tells (SAFETY.md B1)."""
+    """Tell what a failed connect says of the password (SAFETY.md B1)."""
     if failure.code:
         return _verdict_of_code(failure.code, failure.location)
     if failure.timed_out or failure.hung_up or failure.stage in _STAGES_OF_TCP:
@@ -107,5 +107,5 @@ def _parameters(endpoint: Endpoint, username: str, password: str, ip: str) -> di
 
 
 def database(endpoint: Endpoint) -> str:
-    """The database to log in to: PostgreSQL has no login without one."""
+    """Name the database to log in to: PostgreSQL has no login without one."""
     return endpoint.database or "postgres"

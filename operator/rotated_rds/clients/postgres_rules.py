@@ -38,8 +38,12 @@ class Account:
     @classmethod
     def read(cls, row: Row) -> "Account":
         """From a row of QUESTION."""
-        flags = [cell == "t" for cell in row]
-        return cls(*flags[:6], row[6], *flags[7:])
+        login, expired, superuser, createrole, replication, bypassrls, _, me_superuser, me_createrole, me_admin, me_restricted = (
+            cell == "t" for cell in row
+        )
+        return cls(
+            login, expired, superuser, createrole, replication, bypassrls, row[6], me_superuser, me_createrole, me_admin, me_restricted
+        )
 
     @property
     def power(self) -> str | None:
@@ -58,19 +62,12 @@ def objection(user: str, account: Account | None, *, admin: str | None, version:
     """Why the password must not be changed (SAFETY.md B3, C7, C8). admin: the administrator's name, where one acts."""
     if account is None:
         return Refused(Reason.USER_NOT_FOUND, f"the database has no user {user!r}: create it")
-    if admin is not None and (found := _not_for_an_administrator(user, account, admin)):
-        return found
-    if not account.can_login:
-        return Refused(Reason.ACCOUNT_UNUSABLE, f"user {user!r} may not log in: ALTER ROLE … LOGIN")
-    if account.expired:
-        return Refused(Reason.ACCOUNT_UNUSABLE, f"user {user!r} is past its VALID UNTIL: no password would work; ALTER ROLE … VALID UNTIL")
-    if admin is not None and not account.me_superuser and (found := _too_weak(user, account, admin, version)):
-        return found
-    if account.me_restricted:
-        return Refused(
-            Reason.PASSWORD_RESTRICTED, "rds.restrict_password_commands is on: GRANT rds_password TO the user, or name an administrator"
-        )
-    return None
+    return (
+        (_not_for_an_administrator(user, account, admin) if admin is not None else None)
+        or _unusable(user, account)
+        or (_too_weak(user, account, admin, version) if admin is not None and not account.me_superuser else None)
+        or _restricted(account)
+    )
 
 
 def _not_for_an_administrator(user: str, account: Account, admin: str) -> Refused | None:
@@ -85,6 +82,22 @@ def _not_for_an_administrator(user: str, account: Account, admin: str) -> Refuse
     return None
 
 
+def _unusable(user: str, account: Account) -> Refused | None:
+    if not account.can_login:
+        return Refused(Reason.ACCOUNT_UNUSABLE, f"user {user!r} may not log in: ALTER ROLE … LOGIN")
+    if account.expired:
+        return Refused(Reason.ACCOUNT_UNUSABLE, f"user {user!r} is past its VALID UNTIL: no password would work; ALTER ROLE … VALID UNTIL")
+    return None
+
+
+def _restricted(account: Account) -> Refused | None:
+    if not account.me_restricted:
+        return None
+    return Refused(
+        Reason.PASSWORD_RESTRICTED, "rds.restrict_password_commands is on: GRANT rds_password TO the user, or name an administrator"
+    )
+
+
 def _too_weak(user: str, account: Account, admin: str, version: tuple[int, ...]) -> Refused | None:
     if not account.me_createrole:
         return Refused(Reason.ADMIN_INSUFFICIENT, f"administrator {admin!r} lacks CREATEROLE: ALTER ROLE … CREATEROLE, or name another")
@@ -94,7 +107,7 @@ def _too_weak(user: str, account: Account, admin: str, version: tuple[int, ...])
 
 
 def refusal(user: str, code: str, *, admin: bool) -> Problem | None:
-    """What a definite SQLSTATE of ALTER ROLE means; None for a passing trouble of the server's."""
+    """Tell what a definite SQLSTATE of ALTER ROLE means; None for a passing trouble of the server's."""
     if code == "42501":
         if admin:
             return Refused(

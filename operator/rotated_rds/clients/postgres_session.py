@@ -1,6 +1,6 @@
 """PostgreSQL: a session that holds a user's lock, and what may be done in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason
 
 _LOCKED_ELSEWHERE = ("55P03", "57014")  # lock_timeout, statement_timeout
-# A role of the user's own (ALTER ROLE x SET role = owner) could not change its password; a schema of the user's own must not catch our calls.
+# With `ALTER ROLE x SET role = owner` x cannot change its own password; and no schema of the user's may catch our calls.
 _SETTINGS = (
     "SET ROLE NONE; SET search_path TO pg_catalog; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
     f" SET tcp_keepalives_count = 3; SET lock_timeout = {LOCK_TIMEOUT.seconds * 1000};"
@@ -40,7 +40,7 @@ _SETTINGS = (
 @contextmanager
 def locked(  # noqa: PLR0913  the front door's arguments, and what it looked up
     endpoint: Endpoint, username: str, password: SecretStr, addresses: Sequence[str], deadline: Deadline, *, user: str, admin: bool
-) -> Iterator["PostgresSession"]:
+) -> Generator["PostgresSession"]:
     """Open a session that holds the user's lock. Raises what `databases.session` says."""
     login, wire = open_wire(endpoint, username, password.get_secret_value(), addresses, deadline)
     if wire is None:
@@ -98,11 +98,11 @@ class PostgresSession:
             raise self._nobody_knows() from None
 
     def sessions_of(self, user: str) -> int:
-        sql = f"SELECT count(*) FROM pg_stat_activity WHERE usename = {self._wire.literal(user)} AND pid <> pg_backend_pid()"
+        sql = f"SELECT count(*) FROM pg_stat_activity WHERE usename = {self._wire.literal(user)} AND pid <> pg_backend_pid()"  # noqa: S608  a literal that libpq quoted
         return int(self._ask(sql)[0][0] or 0)
 
     def user_exists(self, user: str) -> bool:
-        return bool(self._ask(f"SELECT 1 FROM pg_roles WHERE rolname = {self._wire.literal(user)}"))
+        return bool(self._ask(f"SELECT 1 FROM pg_roles WHERE rolname = {self._wire.literal(user)}"))  # noqa: S608  likewise
 
     def _ask(self, sql: str) -> list[Row]:
         try:

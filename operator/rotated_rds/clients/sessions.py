@@ -31,7 +31,7 @@ class Session(Protocol):
     version: str
 
     def check(self, user: str) -> None:
-        """Whether `user`'s password may be changed here. Raises Refused, with the mend, before anything is changed; Unavailable."""
+        """Make sure that `user`'s password may be changed here. Raises Refused, with the mend, before anything is changed; Unavailable."""
 
     def set_password(self, user: str, new: SecretStr, old: SecretStr | None) -> None:
         """Change a password. old: needed where the account changes its own.
@@ -40,11 +40,11 @@ class Session(Protocol):
         """
 
     def sessions_of(self, user: str) -> int:
-        """How many other sessions the user has. Raises Refused(AdminInsufficient) where not all can be seen; Unavailable."""
+        """Count the user's other sessions. Raises Refused(AdminInsufficient) where not all can be seen; Unavailable."""
         ...
 
     def user_exists(self, user: str) -> bool:
-        """Raises Refused(AdminInsufficient), Unavailable."""
+        """Look a user up. Raises Refused(AdminInsufficient), Unavailable."""
         ...
 
 
@@ -82,7 +82,7 @@ class Lost(Exception):  # noqa: N818  likewise
 
 
 def not_logged_in(endpoint: Endpoint, username: str, login: Login) -> Problem:
-    """The error for a session that could not log in."""
+    """Make the error for a session that could not log in."""
     reason = _REASONS.get(login.verdict, Reason.LOGIN_RESTRICTED)
     code = f" ({login.code})" if login.code else ""
     message = f"{endpoint.engine} at {endpoint.address}: login of {username!r}: {login.verdict}{code}"
@@ -92,7 +92,7 @@ def not_logged_in(endpoint: Endpoint, username: str, login: Login) -> Problem:
 
 
 def digest(user: str) -> bytes:
-    """What names a user's lock, of the same length for every name."""
+    """Shorten a user's name to what names its lock."""
     return hashlib.sha256(user.encode()).digest()
 
 

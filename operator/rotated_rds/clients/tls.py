@@ -11,7 +11,7 @@ NOWHERE = "/dev/null/none"  # a path that cannot exist: libpq reads its default 
 
 
 def ca_file(tls: Tls) -> str:
-    """The PEM bundle to trust: the endpoint's own, else the system's; a path that cannot exist where there is neither."""
+    """Name the PEM bundle to trust: the endpoint's own, else the system's; a path that cannot exist where there is neither."""
     if tls.ca_file:
         return tls.ca_file
     candidates = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_SYSTEM)
@@ -19,7 +19,7 @@ def ca_file(tls: Tls) -> str:
 
 
 def context(tls: Tls) -> ssl.SSLContext | None:
-    """Python's context for the mode; None for no TLS. Raises OSError where the CA file cannot be read."""
+    """Make Python's context for the mode; None for no TLS. Raises OSError where the CA file cannot be read."""
     if tls.mode is TlsMode.DISABLE:
         return None
     if tls.mode is TlsMode.REQUIRE:

@@ -9,7 +9,7 @@ OLDEST = {Engine.POSTGRES: (12,), Engine.MYSQL: (8, 0, 14), Engine.MARIADB: (10,
 
 
 def engine_of(engine: Engine, version: str) -> Engine:
-    """The engine behind a version text. MariaDB answers MySQL's protocol and says who it is in the text."""
+    """Tell the engine behind a version text. MariaDB answers MySQL's protocol and says who it is in the text."""
     if engine is Engine.POSTGRES:
         return engine
     return Engine.MARIADB if "mariadb" in version.lower() else Engine.MYSQL
@@ -22,7 +22,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def require_supported(engine: Engine, version: str) -> None:
-    """Raises Refused(UnsupportedEngine) for another engine than the endpoint names, and for one that is too old."""
+    """Raise Refused(UnsupportedEngine) for another engine than the endpoint names, and for one that is too old."""
     real = engine_of(engine, version)
     if real is not engine:
         raise Refused(

@@ -35,7 +35,7 @@ class Wire:
         return self._escaping.escape_identifier(text.encode()).decode()
 
     def verifier(self, user: str, password: str) -> str:
-        """The SCRAM verifier that stands for a password. The algorithm is named, else a server's md5 would win (SAFETY.md C4)."""
+        """Make the SCRAM verifier that stands for a password. The algorithm is named, else a server's md5 would win (SAFETY.md C4)."""
         return self._conn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
 
     def close(self) -> None:
