@@ -1,0 +1,101 @@
+"""What a request asks of AWS, and the book of all calls: counts and a log, never a value."""
+
+import json
+import re
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.bed.aws.secret import names_of
+
+_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/[^/]+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+
+LOG_LENGTH = 100_000
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, named: the service and operation, who asks (an access key id), and about which secrets (by name)."""
+
+    service: str
+    operation: str
+    caller: str
+    region: str
+    secrets: tuple[str, ...] = ()
+    json: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}.{self.operation}"
+
+
+def name_call(headers: Mapping[str, str], body: bytes) -> Call | None:
+    """Name a signed request; None when it carries no signature of version 4."""
+    if not (scope := _SCOPE.search(headers.get("Authorization", ""))):
+        return None
+    target = headers.get("X-Amz-Target", "")
+    if target:
+        return Call(scope["service"], target.rpartition(".")[2], scope["key"], scope["region"], _secrets(scope["service"], body))
+    operation = parse_qs(body.decode(errors="replace")).get("Action", ["?"])[0]
+    return Call(scope["service"], operation, scope["key"], scope["region"], json=False)
+
+
+def _secrets(service: str, body: bytes) -> tuple[str, ...]:
+    if service != "secretsmanager":
+        return ()
+    try:
+        asked: Any = json.loads(body or b"{}")
+        named = [asked.get("SecretId") or asked.get("Name"), *asked.get("SecretIdList", [])]
+        return tuple(names_of(one)[0] for one in named if isinstance(one, str))
+    except (ValueError, AttributeError, TypeError):
+        return ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One call in the log. code: AWS's error code, `OK`, or `lost` for an answer that was cut off."""
+
+    number: int
+    time: float
+    service: str
+    operation: str
+    caller: str
+    secrets: tuple[str, ...]
+    code: str
+    seconds: float
+
+
+@dataclass
+class Journal:
+    """Counts per service, operation and code, and the last calls in order."""
+
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    _log: deque[Entry] = field(default_factory=lambda: deque[Entry](maxlen=LOG_LENGTH))
+    _written: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def write(self, call: Call, code: str, began: float) -> None:
+        """began: `time.time()` when the request came in."""
+        with self._lock:
+            self._written += 1
+            self._counts[call.name, code] += 1
+            seconds = round(time.time() - began, 6)
+            self._log.append(Entry(self._written, began, call.service, call.operation, call.caller, call.secrets, code, seconds))
+
+    def shown(self, since: int, caller: str | None) -> dict[str, Any]:
+        """Counts of all time, and the log's entries after number `since`, of one caller when named."""
+        with self._lock:
+            counts: dict[str, dict[str, int]] = {}
+            for (name, code), times in sorted(self._counts.items()):
+                counts.setdefault(name, {})[code] = times
+            log = [asdict(one) for one in self._log if one.number > since and caller in (None, one.caller)]
+            return {"counts": counts, "last": self._written, "log": log}
+
+    def clear(self) -> None:
+        with self._lock:
+            self._counts.clear()
+            self._log.clear()

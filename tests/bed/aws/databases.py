@@ -1,0 +1,72 @@
+"""Log in and change one's own password, for the bed's own rotation functions: plain drivers, none of the operator's code."""
+
+from typing import Any
+
+import psycopg
+import pymysql
+from psycopg import sql
+
+Credential = dict[str, Any]
+
+
+class DatabaseError(Exception):
+    """A statement or a login failed; the text holds no password."""
+
+
+def logs_in(credential: Credential) -> bool:
+    """Does this credential log in? A refusal and an unreachable server are both a no."""
+    try:
+        if _is_postgres(credential):
+            _postgres(credential).close()
+        else:
+            _mysql(credential).close()
+    except (psycopg.Error, pymysql.MySQLError):
+        return False
+    return True
+
+
+def set_password(credential: Credential, password: str) -> None:
+    """Log in with the credential and change that user's own password. Raises DatabaseError."""
+    try:
+        if _is_postgres(credential):
+            with _postgres(credential) as connection:
+                statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(credential["username"]), sql.Literal(password))
+                connection.execute(statement)
+        else:
+            with _mysql(credential) as connection, connection.cursor() as cursor:
+                _set_mysql(cursor, credential, password)
+    except (psycopg.Error, pymysql.MySQLError) as error:
+        raise DatabaseError(f"{type(error).__name__} while changing the password of {credential['username']}") from None
+
+
+def _set_mysql(cursor: Any, credential: Credential, password: str) -> None:
+    if credential["engine"] == "mariadb":
+        cursor.execute("SET PASSWORD = PASSWORD(%s)", (password,))
+    else:
+        cursor.execute("ALTER USER USER() IDENTIFIED BY %s REPLACE %s", (password, credential["password"]))
+
+
+def _is_postgres(credential: Credential) -> bool:
+    return str(credential["engine"]) in ("postgres", "aurora-postgresql")
+
+
+def _postgres(credential: Credential) -> "psycopg.Connection[tuple[Any, ...]]":
+    return psycopg.connect(
+        host=credential["host"],
+        port=int(credential.get("port", 5432)),
+        user=credential["username"],
+        password=credential["password"],
+        dbname=credential.get("dbname", "postgres"),
+        connect_timeout=5,
+    )
+
+
+def _mysql(credential: Credential) -> "pymysql.Connection[Any]":
+    return pymysql.connect(
+        host=credential["host"],
+        port=int(credential.get("port", 3306)),
+        user=credential["username"],
+        password=credential["password"],
+        database=credential.get("dbname"),
+        connect_timeout=5,
+    )

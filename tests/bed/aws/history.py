@@ -1,0 +1,60 @@
+"""What each secret looked like a while ago: the ground for stale reads."""
+
+import contextlib
+import copy
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from tests.bed.aws.secret import Secret
+
+KEPT_SECONDS = 900.0
+
+_lag: ContextVar[float] = ContextVar("lag", default=0.0)
+
+
+@contextlib.contextmanager
+def stale_by(seconds: float) -> Iterator[None]:
+    """Let reads in this block see the world as it was so many seconds ago."""
+    token = _lag.set(seconds)
+    try:
+        yield
+    finally:
+        _lag.reset(token)
+
+
+def lag() -> float:
+    return _lag.get()
+
+
+@dataclass
+class History:
+    """Copies of one Region's secrets by name, oldest first; None stands for "there was none"."""
+
+    _copies: dict[str, list[tuple[float, Secret | None]]] = field(default_factory=dict[str, list[tuple[float, Secret | None]]])
+
+    def record(self, name: str, secret: Secret | None) -> Secret | None:
+        """Keep a copy as of now; the answer is the copy before it."""
+        copies = self._copies.setdefault(name, [(0.0, None)])
+        before = copies[-1][1]
+        copies.append((time.monotonic(), None if secret is None else frozen(secret)))
+        horizon = time.monotonic() - KEPT_SECONDS
+        while len(copies) > 2 and copies[1][0] < horizon:
+            del copies[0]
+        return before
+
+    def ago(self, name: str, seconds: float) -> Secret | None:
+        when = time.monotonic() - seconds
+        return next((secret for moment, secret in reversed(self._copies.get(name, [])) if moment <= when), None)
+
+    def all_ago(self, seconds: float) -> list[Secret]:
+        return [secret for name in list(self._copies) if (secret := self.ago(name, seconds)) is not None]
+
+
+def frozen(secret: Secret) -> Secret:
+    """A copy that later writes do not reach."""
+    twin = copy.copy(secret)
+    twin.versions = copy.deepcopy(secret.versions)
+    twin.tags = copy.deepcopy(secret.tags)
+    return twin

@@ -1,0 +1,142 @@
+"""RDS tells the bed's real endpoints: where an instance or a cluster stands is said over the control interface, and may move."""
+
+import base64
+import hashlib
+from contextlib import AbstractContextManager
+from typing import Any
+
+from moto.rds.models import DBCluster, DBInstance, DBInstanceClustered, RDSBackend, rds_backends
+
+from tests.bed.aws.sessions import ACCOUNT
+
+Wanted = dict[str, Any]
+
+REGION = "us-east-1"
+VERSIONS = {
+    "postgres": "15.18",
+    "aurora-postgresql": "15.18",
+    "mysql": "8.4.8",
+    "aurora-mysql": "8.0.mysql_aurora.3.10.0",
+    "mariadb": "10.11.19",
+}
+
+# Hosts by ARN; what is not here keeps moto's invented name.
+_hosts: dict[str, str] = {}
+_reader_hosts: dict[str, str] = {}
+
+
+def install() -> None:
+    """Let every instance and cluster of moto look its address up here, and carry a resource id of its own."""
+    moto_address, moto_writer, moto_reader = DBInstance.address, DBCluster.endpoint, DBCluster.reader_endpoint
+    DBInstance.address = property(lambda one: _hosts.get(one.db_instance_arn) or moto_address.__get__(one))  # pyright: ignore[reportAttributeAccessIssue]  # a property of moto's in another's place
+    DBCluster.endpoint = property(lambda one: _hosts.get(one.db_cluster_arn) or moto_writer.__get__(one))  # pyright: ignore[reportAttributeAccessIssue]  # as above
+    DBCluster.reader_endpoint = property(lambda one: _reader_hosts.get(one.db_cluster_arn) or moto_reader.__get__(one))  # pyright: ignore[reportAttributeAccessIssue]  # as above
+    DBInstance.dbi_resource_id = property(_resource_id, lambda _one, _constant: None)  # pyright: ignore[reportAttributeAccessIssue]  # as above
+
+
+def _resource_id(instance: DBInstance) -> str:
+    """moto gives all instances the same; AWS never gives one twice."""
+    digest = hashlib.sha256(f"{instance.db_instance_arn} {instance.created}".encode()).digest()
+    return "db-" + base64.b32encode(digest).decode()[:26]
+
+
+def place(lock: AbstractContextManager[Any], wanted: Wanted) -> Wanted:
+    """Make the instance or cluster if there is none, and say where it stands.
+
+    wanted: `instance` or `cluster`, `engine`, `host`, `port`; optional `engineVersion`, `certificateAuthority`, `status`, `region`,
+    `account`, `user`, `database`; for an instance also `of` (a cluster) and `replicaOf`; for a cluster `readerHost` and `writer`.
+    """
+    with lock:
+        backend = _backend(wanted)
+        return _place_cluster(backend, wanted) if "cluster" in wanted else _place_instance(backend, wanted)
+
+
+def _backend(wanted: Wanted) -> RDSBackend:
+    return rds_backends[wanted.get("account", ACCOUNT)][wanted.get("region", REGION)]
+
+
+def _place_instance(backend: RDSBackend, wanted: Wanted) -> Wanted:
+    name: str = wanted["instance"]
+    instance = backend.databases.get(name) or backend.create_db_instance(_settings(wanted, name) | _membership(backend, wanted))
+    if "replicaOf" in wanted:
+        source = backend.databases[wanted["replicaOf"]]
+        instance.source_db_instance_identifier, instance.is_replica = source.db_instance_identifier, True
+        source.add_replica(instance)
+    if "host" in wanted:
+        _hosts[instance.db_instance_arn] = wanted["host"]
+    if "certificateAuthority" in wanted:
+        instance.ca_certificate_identifier = wanted["certificateAuthority"]
+    _move(instance, wanted)
+    return {"arn": instance.db_instance_arn, "host": instance.address, "port": instance.port, "resourceId": instance.dbi_resource_id}
+
+
+def _settings(wanted: Wanted, name: str) -> Wanted:
+    settings = {
+        "db_instance_identifier": name,
+        "db_instance_class": "db.t3.micro",
+        "engine": wanted["engine"],
+        "engine_version": wanted.get("engineVersion", VERSIONS.get(wanted["engine"])),
+        "master_username": wanted.get("user", "master"),
+        "master_user_password": "not-a-real-one",
+        "db_name": wanted.get("database"),
+        "allocated_storage": 20,
+    }
+    return settings
+
+
+def _membership(backend: RDSBackend, wanted: Wanted) -> Wanted:
+    if "of" not in wanted:
+        return {}
+    return {"db_cluster_identifier": backend.clusters[wanted["of"]].db_cluster_identifier}
+
+
+def _place_cluster(backend: RDSBackend, wanted: Wanted) -> Wanted:
+    name: str = wanted["cluster"]
+    cluster = backend.clusters.get(name) or backend.create_db_cluster(
+        {
+            "db_cluster_identifier": name,
+            "engine": wanted["engine"],
+            "engine_version": wanted.get("engineVersion", VERSIONS.get(wanted["engine"])),
+            "master_username": wanted.get("user", "master"),
+            "master_user_password": "not-a-real-one",
+            "database_name": wanted.get("database"),
+        }
+    )
+    cluster.status = wanted.get("status", "available")
+    if "host" in wanted:
+        _hosts[cluster.db_cluster_arn] = wanted["host"]
+    if "readerHost" in wanted:
+        _reader_hosts[cluster.db_cluster_arn] = wanted["readerHost"]
+    if "writer" in wanted:
+        _fail_over(backend, name, wanted["writer"])
+    _move(cluster, wanted)
+    return {"arn": cluster.db_cluster_arn, "host": cluster.endpoint, "reader": cluster.reader_endpoint, "port": cluster.port}
+
+
+def _move(one: DBInstance | DBCluster, wanted: Wanted) -> None:
+    if "port" in wanted:
+        one.port = int(wanted["port"])
+    if "status" in wanted:
+        one.status = wanted["status"]
+
+
+def _fail_over(backend: RDSBackend, cluster: str, writer: str) -> None:
+    members = [one for one in backend.databases.values() if isinstance(one, DBInstanceClustered) and one.db_cluster_identifier == cluster]
+    if writer not in [one.db_instance_identifier for one in members]:
+        raise ValueError(f"{writer} is no member of {cluster}")
+    for one in members:
+        one.is_cluster_writer = one.db_instance_identifier == writer
+
+
+def remove(lock: AbstractContextManager[Any], wanted: Wanted) -> Wanted:
+    """Delete the instance or cluster, as a person would who deletes a database."""
+    with lock:
+        backend = _backend(wanted)
+        if "cluster" in wanted:
+            cluster = backend.delete_db_cluster(wanted["cluster"])
+            _hosts.pop(cluster.db_cluster_arn, None)
+            _reader_hosts.pop(cluster.db_cluster_arn, None)
+        else:
+            instance = backend.delete_db_instance(wanted["instance"], skip_final_snapshot=True)
+            _hosts.pop(instance.db_instance_arn, None)
+    return {}

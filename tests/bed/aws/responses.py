@@ -1,0 +1,74 @@
+"""The door of Secrets Manager: which of our rooms carries out which call; what is not here stays moto's."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.secretsmanager import urls
+from moto.secretsmanager.responses import SecretsManagerResponse
+
+from tests.bed.aws import describe, lifecycle, listing, values
+from tests.bed.aws.region import Region, region_of
+from tests.bed.aws.rotation import Engine
+
+Asked = dict[str, Any]
+
+
+class Corrected(SecretsManagerResponse):
+    """moto finds a call's method by its name; each of these is one line into a room."""
+
+    engine: Engine
+
+    def _by(self, room: Callable[[Region, Asked], Asked]) -> str:
+        return json.dumps(room(region_of(self.current_account, self.region), json.loads(self.body or "{}")))
+
+    def create_secret(self) -> str:
+        return self._by(values.create)
+
+    def put_secret_value(self) -> str:
+        return self._by(values.put)
+
+    def update_secret(self) -> str:
+        return self._by(values.update)
+
+    def get_secret_value(self) -> str:
+        return self._by(values.get)
+
+    def batch_get_secret_value(self) -> str:
+        return self._by(values.batch_get)
+
+    def list_secret_version_ids(self) -> str:
+        return self._by(values.list_versions)
+
+    def update_secret_version_stage(self) -> str:
+        return self._by(values.update_stage)
+
+    def describe_secret(self) -> str:
+        return self._by(describe.describe)
+
+    def list_secrets(self) -> str:
+        return self._by(listing.list_secrets)
+
+    def delete_secret(self) -> str:
+        return self._by(lifecycle.delete)
+
+    def restore_secret(self) -> str:
+        return self._by(lifecycle.restore)
+
+    def tag_resource(self) -> str:
+        return self._by(lifecycle.tag)
+
+    def untag_resource(self) -> str:
+        return self._by(lifecycle.untag)
+
+    def rotate_secret(self) -> str:
+        return self._by(self.engine.rotate)
+
+    def cancel_rotate_secret(self) -> str:
+        return self._by(self.engine.cancel)
+
+
+def install(engine: Engine) -> None:
+    """Let moto's server send Secrets Manager's calls here."""
+    Corrected.engine = engine
+    urls.url_paths["{0}/$"] = Corrected.dispatch

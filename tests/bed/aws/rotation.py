@@ -1,0 +1,238 @@
+"""Correction 2: the rotation engine. RotateSecret returns at once; a thread runs the four steps and retries the whole rotation."""
+
+import threading
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.bed.aws import labels, schedule, validation
+from tests.bed.aws.errors import invalid_parameter, invalid_request, not_found
+from tests.bed.aws.functions import Failed, Registry
+from tests.bed.aws.region import Region
+from tests.bed.aws.secret import Secret
+from tests.bed.aws.values import short, touch
+
+Asked = dict[str, Any]
+
+STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+STUCK = "A previous rotation isn't complete. That rotation will be reattempted."
+
+
+@dataclass
+class Run:
+    """One rotation as it went. result: running, succeeded, failed, abandoned or tested."""
+
+    secret: str
+    token: str
+    steps: tuple[str, ...] = STEPS
+    rotation_token: str = field(default_factory=lambda: str(uuid.uuid4()))
+    attempt: int = 0
+    step: str = ""
+    result: str = "running"
+    error: str = ""
+
+
+class Abandoned(Exception):  # noqa: N818 - not an error of the engine: somebody else decided
+    """The version is no longer the one to rotate to: cancelled, deleted, or AWSPENDING was taken away."""
+
+
+@dataclass
+class Engine:
+    registry: Registry
+    attempts: int = 3
+    pause: float = 1.0
+    runs: list[Run] = field(default_factory=list[Run])
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def rotate(self, region: Region, asked: Asked) -> Asked:
+        """RotateSecret: check all, keep the configuration, put AWSPENDING on a version without a value, start."""
+        secret = region.writable(asked["SecretId"])
+        token = asked.get("ClientRequestToken") or str(uuid.uuid4())
+        validation.token(token)
+        rules = asked.get("RotationRules")
+        plan = schedule.parse(rules) if rules is not None else None
+        if secret.owning_service is not None:
+            return _rotate_managed(region, secret, asked, token)
+        arn = self._function(secret, asked.get("RotationLambdaARN"))
+        if token in secret.versions:
+            return _again(secret, token)
+        if _stuck(secret):
+            raise invalid_request(STUCK)
+        secret.rotation_lambda_arn, secret.rotation_requested, secret.rotation_enabled = arn, True, True
+        if rules is not None and plan is not None:
+            secret.rules, secret.days_between = dict(rules), None
+            schedule.plan_next(secret, plan, region.world.clock.now())
+        if asked.get("RotateImmediately", True):
+            self.start(region, secret, token)
+        else:
+            self._start_test(region, secret, token)
+        region.world.clock.wake()
+        return short(secret, token)
+
+    def _function(self, secret: Secret, given: str | None) -> str:
+        arn = given or secret.rotation_lambda_arn
+        if not arn:
+            raise invalid_request(
+                "You tried to enable rotation on a secret that doesn't already have a Lambda function ARN configured and you didn't "
+                "include such an ARN as a parameter in this call."
+            )
+        if len(arn) > 2048:
+            raise invalid_parameter("RotationLambdaARN must be at most 2048 characters long.")
+        if arn not in self.registry:
+            raise not_found(f"Secrets Manager can't find the Lambda function {arn}.")
+        return arn
+
+    def cancel(self, region: Region, asked: Asked) -> Asked:
+        """CancelRotateSecret: the schedule is off, a rotation under way is left as it stands, AWSPENDING stays."""
+        secret = region.writable(asked["SecretId"])
+        if not secret.rotation_lambda_arn:
+            raise invalid_request("You tried to cancel rotation on a secret that doesn't have a Lambda function ARN configured.")
+        secret.rotation_enabled, secret.next_opens = False, None
+        touch(region, secret)
+        return short(secret, labels.holder(secret.versions, labels.PENDING))
+
+    def start(self, region: Region, secret: Secret, token: str) -> None:
+        """Begin a rotation; call with the world's lock held."""
+        if token not in secret.versions:
+            labels.remove(secret.versions, labels.PENDING)
+            secret.versions[token] = labels.new(token, region.world.clock.now())
+            labels.attach(secret.versions, labels.PENDING, token)
+        touch(region, secret)
+        self._begin(region, Run(secret.arn, token))
+
+    def _start_test(self, region: Region, secret: Secret, token: str) -> None:
+        """RotateImmediately=false: testSecret alone, on a temporary AWSPENDING with the current value."""
+        current = secret.versions.get(labels.holder(secret.versions, labels.CURRENT) or "", {})
+        value = {key: current[key] for key in ("secret_string", "secret_binary") if key in current}
+        labels.remove(secret.versions, labels.PENDING)
+        secret.versions[token] = labels.new(token, region.world.clock.now()) | value
+        labels.attach(secret.versions, labels.PENDING, token)
+        touch(region, secret)
+        self._begin(region, Run(secret.arn, token, steps=("testSecret",)))
+
+    def _begin(self, region: Region, run: Run) -> None:
+        with self._changed:
+            self.runs.append(run)
+        threading.Thread(target=self._run, args=(region, run), name=f"rotation of {run.secret}", daemon=True).start()
+
+    def _run(self, region: Region, run: Run) -> None:
+        most = self.attempts if run.steps == STEPS else 1
+        result = "failed"
+        while result == "failed" and run.attempt < most:
+            if run.attempt:
+                self._rest()
+            run.attempt += 1
+            result = self._attempt(region, run)
+        if run.steps != STEPS:
+            _end_test(region, run)
+        with self._changed:
+            run.result = result
+            self._changed.notify_all()
+
+    def _rest(self) -> None:
+        threading.Event().wait(self.pause)
+
+    def _attempt(self, region: Region, run: Run) -> str:
+        """Run all steps once; on success AWSPENDING goes and the dates are set, on failure the label stays."""
+        try:
+            for run.step in run.steps:
+                arn = _standing(region, run)
+                self.registry.invoke(arn, region, _event(run))
+            if run.steps != STEPS:
+                return "tested"
+            _finish(region, run)
+        except Failed as error:
+            run.error = f"{run.step}: {error}"
+            return "failed"
+        except Abandoned as error:
+            run.error = str(error)
+            return "abandoned"
+        return "succeeded"
+
+    def running(self, arn: str) -> bool:
+        return any(run.secret == arn and run.result == "running" for run in self.runs)
+
+    def shown(self, secret: str | None, seconds: float) -> list[dict[str, Any]]:
+        """All rotations of a secret (its ARN), after waiting at most so long for the last of them to end."""
+
+        def ended() -> bool:
+            return not any(run.result == "running" for run in self.runs if secret in (None, run.secret))
+
+        with self._changed:
+            self._changed.wait_for(ended, seconds)
+            return [asdict(run) for run in self.runs if secret in (None, run.secret)]
+
+
+def _rotate_managed(region: Region, secret: Secret, asked: Asked, token: str) -> Asked:
+    """A managed secret is rotated by its owning service: no function, and none may be named."""
+    if asked.get("RotationLambdaARN"):
+        raise invalid_parameter("RotationLambdaARN must be left out: the secret is managed by another service.")
+    secret.rotation_requested = secret.rotation_enabled = True
+    if asked.get("RotationRules"):
+        secret.rules = dict(asked["RotationRules"])
+        schedule.plan_next(secret, schedule.parse(secret.rules), region.world.clock.now())
+    if asked.get("RotateImmediately", True):
+        region.rotate_secret(secret.arn, client_request_token=token)
+        return short(secret, token)
+    touch(region, secret)
+    return short(secret, labels.holder(secret.versions, labels.CURRENT))
+
+
+def _again(secret: Secret, token: str) -> Asked:
+    """The same token once more: nothing new is begun."""
+    if not secret.versions[token]["version_stages"]:
+        raise invalid_request(f"You can't use ClientRequestToken {token}: it names an old version of the secret.")
+    return short(secret, token)
+
+
+def _stuck(secret: Secret) -> bool:
+    """AWS takes AWSPENDING on any version but AWSCURRENT's for a rotation that is still under way."""
+    pending = labels.holder(secret.versions, labels.PENDING)
+    return pending is not None and pending != labels.holder(secret.versions, labels.CURRENT)
+
+
+def _event(run: Run) -> dict[str, str]:
+    return {"Step": run.step, "SecretId": run.secret, "ClientRequestToken": run.token, "RotationToken": run.rotation_token}
+
+
+def _standing(region: Region, run: Run) -> str:
+    """The function's ARN, while the version is still the one to rotate to. Raises Abandoned."""
+    with region.world.lock:
+        secret = dict.get(region.secrets, _name(region, run))
+        if not isinstance(secret, Secret) or secret.arn != run.secret or secret.is_deleted():
+            raise Abandoned("the secret is gone")
+        if not secret.rotation_enabled:
+            raise Abandoned("rotation was cancelled")
+        if run.token not in (labels.holder(secret.versions, label) for label in (labels.PENDING, labels.CURRENT)):
+            raise Abandoned("AWSPENDING is not on this version any more")
+        return secret.rotation_lambda_arn
+
+
+def _name(region: Region, run: Run) -> str:
+    return next((name for name, secret in dict.items(region.secrets) if secret.arn == run.secret), "")
+
+
+def _finish(region: Region, run: Run) -> None:
+    """What the service does after finishSecret. Raises Failed when the function has not moved AWSCURRENT."""
+    with region.world.lock:
+        _standing(region, run)
+        secret = region.primary(run.secret)
+        if labels.holder(secret.versions, labels.CURRENT) != run.token:
+            raise Failed("the function reported success, but AWSCURRENT is not on the new version")
+        labels.remove(secret.versions, labels.PENDING)
+        now = region.world.clock.now()
+        secret.last_rotation_date = now  # pyright: ignore[reportAttributeAccessIssue]  # moto says int; AWS's dates carry milliseconds
+        if secret.rules is not None:
+            plan = schedule.parse(secret.rules)
+            schedule.plan_next(secret, plan, now)
+            secret.days_between = schedule.days_between(plan, now)
+        touch(region, secret)
+
+
+def _end_test(region: Region, run: Run) -> None:
+    """The temporary version goes, however the test ended."""
+    with region.world.lock:
+        secret = dict.get(region.secrets, _name(region, run))
+        if isinstance(secret, Secret):
+            secret.versions.pop(run.token, None)
+            region.changed(secret)

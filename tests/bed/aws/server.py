@@ -1,0 +1,42 @@
+"""The parts put together: moto's application, corrected, behind the gateway and the control interface."""
+
+import functools
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from tests.bed.aws import rds, region, responses
+from tests.bed.aws.control import Control
+from tests.bed.aws.events import Bus
+from tests.bed.aws.functions import Registry
+from tests.bed.aws.gateway import Gateway
+from tests.bed.aws.region import World
+from tests.bed.aws.rotation import Engine
+from tests.bed.aws.scheduler import Scheduler
+from tests.bed.aws.web import LOOPBACK, Answer, Asked, Server
+
+
+class Dispatcher(DomainDispatcherApplication):
+    """moto's, which tries some hundred patterns for each request; the answer never changes, so it is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self.get_backend_for_host = functools.cache(super().get_backend_for_host)
+
+
+def build(port: int) -> Server:
+    """Everything, listening on a port of 127.0.0.1 (0: any free one), not yet serving."""
+    bus = Bus()
+    world = World(announcer=bus)
+    engine = Engine(Registry())
+    region.install(world)
+    responses.install(engine)
+    rds.install()
+    gateway = Gateway(world, Dispatcher())
+    Scheduler(world, engine)
+
+    def answer(asked: Asked) -> Answer | None:
+        return control.answer(asked) if asked.path.startswith("/bed/") else gateway.answer(asked)
+
+    server = Server(port, answer)
+    control = Control(gateway, engine, bus, f"http://{LOOPBACK}:{server.server_port}")
+    return server

@@ -1,0 +1,84 @@
+"""A small HTTP/1.1 server that keeps connections open and can cut one without an answer."""
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, read to its end."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    port: int
+
+    @property
+    def path(self) -> str:
+        return unquote(self.target.partition("?")[0])
+
+    @property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+Answers = Callable[[Asked], Answer | None]
+
+
+class Server(ThreadingHTTPServer):
+    """Listens on loopback only; one thread a connection."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, port: int, answers: Answers) -> None:
+        self.answers = answers
+        super().__init__((LOOPBACK, port), _Connection)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+
+    def _serve(self) -> None:
+        if not isinstance(self.server, Server):
+            raise TypeError("this connection belongs to another kind of server")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = Asked(self.command, self.path, self.headers, body, self.server.server_port)
+        answer = self.server.answers(asked)
+        if answer is None:
+            self._cut()
+        else:
+            self._send(answer)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = _serve  # noqa: N815 - http.server finds methods by these names
+
+    def _cut(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for key, value in answer.headers:
+            if key.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
+                self.send_header(key, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent: the journal is the log of calls, and a request line is no news."""
