@@ -86,6 +86,7 @@ class Aws:
     session: boto3.Session
     region: str | None
     fence: Callable[[float], None]
+    _answers: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     _clients: dict[tuple[str, str], BaseClient] = field(default_factory=dict[tuple[str, str], BaseClient])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -97,6 +98,12 @@ class Aws:
         """Call something that changes AWS, once. Raises Absent, Exists, WrongState, Refused, NoAnswer, Unavailable."""
         self.fence(WRITE_SECONDS)
         return self._call(self._client(service, "write", _WRITES), service, operation, parameters)
+
+    def once(self, service: str, operation: str) -> Mapping[str, Any]:
+        """A read without parameters whose answer holds for this identity's life; asked once."""
+        if operation not in self._answers:
+            self._answers[operation] = self.read(service, operation)
+        return self._answers[operation]
 
     def poll(self, service: str, operation: str, **parameters: object) -> Mapping[str, Any]:
         """A long poll: up to 30 s."""

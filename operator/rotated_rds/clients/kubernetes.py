@@ -20,7 +20,7 @@ _OURS = f"/apis/{GROUP}/{VERSION}"
 
 
 class Gone(Exception):
-    """404. It never leaves clients/, but for `Kubernetes.patch_status`, whose caller drops the resource."""
+    """404. The status of a resource that is gone has no reader: its caller drops the resource."""
 
 
 class Conflict(Problem):
@@ -36,7 +36,11 @@ class Workloads:
     plural: str
 
 
-WORKLOADS = (Workloads("Deployment", "/apis/apps/v1", "deployments"), Workloads("StatefulSet", "/apis/apps/v1", "statefulsets"), Workloads("DaemonSet", "/apis/apps/v1", "daemonsets"))
+WORKLOADS = (
+    Workloads("Deployment", "/apis/apps/v1", "deployments"),
+    Workloads("StatefulSet", "/apis/apps/v1", "statefulsets"),
+    Workloads("DaemonSet", "/apis/apps/v1", "daemonsets"),
+)
 
 
 def connect(threads: int) -> client.ApiClient:
@@ -99,7 +103,9 @@ class Kubernetes:
     def workloads(self, namespace: str) -> Sequence[Json]:
         """All Deployments, StatefulSets and DaemonSets of a namespace, each with its `kind`."""
         return [
-            {**item, "kind": where.kind} for where in WORKLOADS for item in self.items(f"{where.prefix}/namespaces/{namespace}/{where.plural}")
+            {**item, "kind": where.kind}
+            for where in WORKLOADS
+            for item in self.items(f"{where.prefix}/namespaces/{namespace}/{where.plural}")
         ]
 
     # writes
@@ -121,10 +127,12 @@ class Kubernetes:
         body = {"spec": {"template": {"metadata": {"annotations": dict(annotations)}}}}
         self.merge(f"{where.prefix}/namespaces/{namespace}/{where.plural}/{name}", body)
 
-    def patch_status(self, key: Key, status: Json, resource_version: str | None = None) -> Json:
-        """Replace what status we own; returns the resource as it stands then. Raises Gone, Conflict, Refused, Unavailable."""
-        place = {"metadata": {"resourceVersion": resource_version}} if resource_version else {}
-        return self.merge(f"{resource_path(key)}/status", {"status": status, **place})
+    def put_status(self, key: Key, status: Json) -> Json:
+        """Replace the status, which is ours alone; returns the resource as it stands then. Raises Gone, Refused, Unavailable."""
+        patch = [{"op": "add", "path": "/status", "value": status}]
+        return self.write(
+            "PATCH", f"{resource_path(key)}/status", patch, query={"fieldManager": MANAGER}, content="application/json-patch+json"
+        )
 
     def set_finalizers(self, key: Key, finalizers: Sequence[str], resource_version: str) -> Json:
         """Raises Gone, and Conflict when the resource changed since `resource_version`."""
@@ -136,13 +144,29 @@ class Kubernetes:
     def merge(self, path: str, body: Json) -> Json:
         return self.write("PATCH", path, body, query={"fieldManager": MANAGER}, content="application/merge-patch+json")
 
-    def write(self, method: str, path: str, body: Json, *, query: Mapping[str, str] | None = None, content: str = "application/json") -> Json:
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Json | Sequence[Json],
+        *,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+    ) -> Json:
         self._fence(WRITE_SECONDS)
         return self.call(method, path, body=body, query=query, content=content)
 
     # the one way in
 
-    def call(self, method: str, path: str, *, body: Json | None = None, query: Mapping[str, str] | None = None, content: str = "application/json") -> Json:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | Sequence[Json] | None = None,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+    ) -> Json:
         """One request. Raises Gone (404), Conflict (409), Refused(Forbidden, Rejected), Unavailable."""
         where = quote(path) + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content}

@@ -30,6 +30,7 @@ class SecretState:
     last_rotated: datetime | None = None
     next_rotation: datetime | None = None
     created: datetime | None = None
+    remembered: bool = False  # from our status, not from AWS
 
     def holder(self, label: str) -> str | None:
         """The version that carries a label."""
@@ -58,6 +59,11 @@ class SecretState:
     @property
     def owner(self) -> str | None:
         return self.tags.get(OWNER_TAG)
+
+
+def name_in(arn: str) -> str:
+    """The secret's name inside its ARN, which adds a hyphen and six characters."""
+    return arn.split(":", 6)[6][:-7]
 
 
 def token(place: str, cause: str, attempt: int) -> str:

@@ -30,7 +30,16 @@ class Strategy(StrEnum):
     DUAL_PASSWORD = "DualPassword"  # noqa: S105  a strategy's name
 
 
-Duration = Annotated[timedelta, BeforeValidator(lambda text: parse_duration(str(text)))]
+def _duration(text: object) -> timedelta:
+    if isinstance(text, timedelta):  # a default
+        return text
+    try:
+        return parse_duration(str(text), "it")
+    except Refused as refused:
+        raise ValueError(refused.message) from None
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class Model(BaseModel):

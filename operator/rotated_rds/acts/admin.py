@@ -1,0 +1,65 @@
+"""The administrator of a database: whose secret it is, whether it fits, and what it may be used for."""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from rotated_rds.clients import addresses, databases
+from rotated_rds.clients.deadline import Deadline
+from rotated_rds.clients.secretsmanager import SecretsManager
+from rotated_rds.model.credential import SecretValue
+from rotated_rds.model.database import Endpoint
+from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.secret import CURRENT, SecretState
+
+_FIELD = "spec.user.adminSecretId"
+_PRIMARY_TAGS = ("aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn")
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Who opens the session that changes a password."""
+
+    username: str
+    password: SecretStr
+    admin: bool = False
+    version: str = ""
+
+
+def find_admin(secrets: SecretsManager, secret_id: str) -> SecretState:
+    """Describe the administrator's secret, before its value is read. Raises Refused, Unavailable."""
+    state = secrets.describe(secret_id)
+    if state is None or state.deleted_at:
+        raise Refused(Reason.ADMIN_MISMATCH, f"{_FIELD}: there is no AWS secret {secret_id!r}; name the administrator's secret")
+    return state
+
+
+def read_admin(secrets: SecretsManager, state: SecretState, endpoint: Endpoint, user: str) -> Opener:
+    """The administrator's credential, by version id, never its AWSPENDING (SAFETY.md C8). Raises Refused(AdminMismatch, NotAllowed, MalformedSecret)."""
+    current = state.current
+    value = secrets.value(state.arn, current, CURRENT) if current else None
+    if current is None or value is None:
+        raise Refused(Reason.ADMIN_MISMATCH, f"{_FIELD}: {state.name} has no AWSCURRENT value; store the administrator's credential in it")
+    _fits(state, value, endpoint)
+    if value.username == user:
+        raise Refused(Reason.NOT_ALLOWED, f"spec.user.name: {user!r} is the administrator of {_FIELD} itself; name an application's user")
+    return Opener(value.username, value.password, admin=True, version=current)
+
+
+def _fits(state: SecretState, value: SecretValue, endpoint: Endpoint) -> None:
+    if value.host is None:
+        if state.owning_service == "rds" and any(tag in state.tags for tag in _PRIMARY_TAGS):
+            return
+        raise Refused(Reason.ADMIN_MISMATCH, f'{_FIELD}: {state.name} names no host; add "host" to its JSON')
+    if value.host.lower() != endpoint.host.lower() and not _same_place(value.host, endpoint):
+        raise Refused(
+            Reason.ADMIN_MISMATCH,
+            f"{_FIELD}: {state.name} is for host {value.host}, this database is {endpoint.host}; name its administrator's secret",
+        )
+
+
+def _same_place(host: str, endpoint: Endpoint) -> bool:
+    """Two names of one address: an alias, or the address itself."""
+    deadline = Deadline(databases.LOGIN_TIMEOUT)
+    here = addresses.resolve(endpoint.host, endpoint.port, deadline)
+    return bool(set(here) & set(addresses.resolve(host, endpoint.port, deadline)))

@@ -1,0 +1,148 @@
+"""One password's change: under the database's own lock, tried, finished in AWS, or undone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rotated_rds.acts.admin import Opener
+from rotated_rds.clients import databases
+from rotated_rds.clients.databases import LostAnswer, Session
+from rotated_rds.clients.logins import Logins
+from rotated_rds.clients.secretsmanager import SecretsManager
+from rotated_rds.model.credential import Credential
+from rotated_rds.model.database import Endpoint, Verdict
+from rotated_rds.model.errors import Reason, Refused, Unavailable
+
+
+class End(StrEnum):
+    MOVED = "moved"  # AWSCURRENT stands on the new version, which logs in
+    FAILED = "failed"  # a definite no: nothing changed, or it was put back
+    LATER = "later"  # nobody knows yet: look again
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a change ended. text: why, for FAILED and LATER, without any credential."""
+
+    end: End
+    reason: Reason = Reason.SUCCEEDED
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to become of one user: from the version AWSCURRENT to the version AWSPENDING.
+
+    old: AWSCURRENT's credential; None where nobody knows a working one. fresh: pending was stored in this very pass,
+    so that no login can succeed with it yet (SAFETY.md B4).
+    """
+
+    secrets: SecretsManager
+    logins: Logins
+    endpoint: Endpoint
+    arn: str
+    owner: str
+    old: Credential
+    new: Credential
+    fresh: bool = False
+
+
+def set_and_finish(change: Change, opener: Opener) -> Ended:
+    """Set the new password, log in with it, move AWSCURRENT; put the old one back on a definite no (SAFETY.md A3, C1, C2).
+
+    The session stays open from before the change until AWSCURRENT has moved. Raises Refused before any change, Unavailable.
+    """
+    user = change.new.username
+    with databases.session(change.endpoint, opener.username, opener.password, user=user, admin=opener.admin) as session:
+        if (moved := _moved_meanwhile(change)) is not None:
+            return moved
+        if not change.fresh:
+            verdict = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)
+            if verdict.verdict.proves:
+                return _finish(change, session, opener)
+            if verdict.verdict is not Verdict.REFUSED:
+                return Ended(End.LATER, Reason.UNREACHABLE, f"the new password could not be tried ({verdict.verdict} {verdict.code})")
+        if not session.writer:
+            raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the rotation waits for the writer")
+        session.check(user)
+        return _set(change, session, opener)
+
+
+def _set(change: Change, session: Session, opener: Opener) -> Ended:
+    try:
+        session.set_password(change.new.username, change.new.password, None if opener.admin else opener.password)
+    except LostAnswer as lost:
+        return Ended(End.LATER, Reason.UNREACHABLE, lost.message)
+    except Refused as no:
+        return Ended(End.FAILED, no.reason, no.message)
+    change.logins.forget(change.new.version)
+    tried = change.logins.try_version(change.endpoint, change.new.version, change.new.username, change.new.password, again=True)
+    if tried.verdict.proves:
+        return _finish(change, session, opener)
+    if tried.verdict is not Verdict.REFUSED:
+        return Ended(End.LATER, Reason.UNREACHABLE, f"the new password could not be tried ({tried.verdict} {tried.code})")
+    return _put_back(
+        change,
+        session,
+        opener,
+        Reason.ROTATION_FAILED,
+        f"the database accepted the new password but refused its login ({tried.code}); the old one was put back",
+    )
+
+
+def _put_back(change: Change, session: Session, opener: Opener, reason: Reason, text: str) -> Ended:
+    """Restore what the database had: the password that opened the session, or AWSCURRENT's where an administrator opened it."""
+    before = change.old.password if opener.admin else opener.password
+    try:
+        session.set_password(change.new.username, before, None if opener.admin else change.new.password)
+    except (LostAnswer, Refused) as failed:
+        return Ended(End.LATER, reason, f"{text}; putting it back failed: {failed.message}")
+    change.logins.forget(change.old.version)
+    return Ended(End.FAILED, reason, text)
+
+
+def finish_proven(change: Change) -> Ended:
+    """AWSPENDING logs in already: under the lock look again, then move AWSCURRENT (SAFETY.md A3: not by a login alone)."""
+    with databases.session(change.endpoint, change.new.username, change.new.password, user=change.new.username):
+        return _moved_meanwhile(change) or _finish(change, None, None)
+
+
+def _moved_meanwhile(change: Change) -> Ended | None:
+    """Labels and owner, read again inside the lock."""
+    state = change.secrets.describe(change.arn)
+    if state is None or state.deleted_at:
+        return Ended(End.LATER, Reason.UNAVAILABLE, "the secret vanished from AWS during the rotation")
+    if state.owner != change.owner or state.current != change.old.version or state.pending != change.new.version:
+        return Ended(End.LATER, Reason.UNAVAILABLE, "somebody else moved the secret's labels during the rotation; looking again")
+    return None
+
+
+def _finish(change: Change, session: Session | None, opener: Opener | None) -> Ended:
+    """Move AWSCURRENT. Without the session that made the change there is nothing to put back: the next pass tries again."""
+    try:
+        change.secrets.move_current(change.arn, to=change.new.version, from_=change.old.version)
+    except Refused as no:
+        state = change.secrets.describe(change.arn)
+        if state is not None and state.current == change.new.version:
+            return Ended(End.MOVED)
+        if session is None or opener is None or state is None or state.current != change.old.version:
+            return Ended(End.LATER, no.reason, no.message)
+        return _put_back(change, session, opener, no.reason, f"{no.message}; the old password was put back")
+    return Ended(End.MOVED)
+
+
+def repair(change: Change, opener: Opener) -> Ended:
+    """Put AWSCURRENT's own password back into the database: no new version, no restart (SAFETY.md E3). `new` and `old` are the same version here."""
+    user = change.new.username
+    with databases.session(change.endpoint, opener.username, opener.password, user=user, admin=opener.admin) as session:
+        state = change.secrets.describe(change.arn)
+        if state is None or state.owner != change.owner or state.current != change.new.version:
+            return Ended(End.LATER, Reason.UNAVAILABLE, "somebody else moved the secret's labels; looking again")
+        if not session.writer:
+            raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the repair waits for the writer")
+        session.check(user)
+        session.set_password(user, change.new.password, None if opener.admin else opener.password)
+        change.logins.forget(change.new.version)
+        tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)
+        if tried.verdict.proves:
+            return Ended(End.MOVED)
+        return Ended(End.FAILED, Reason.LOGIN_FAILED, f"AWSCURRENT's password was put back, and is refused all the same ({tried.code})")

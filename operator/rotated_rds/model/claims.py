@@ -1,0 +1,46 @@
+"""One resource a user: which resource writes for which database user at which endpoint (SAFETY.md A5)."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rotated_rds.model.resource import Key
+
+
+@dataclass(frozen=True)
+class Claim:
+    """places: the endpoint's `host:port` as written, and its resolved `ip:port`s."""
+
+    key: Key
+    created: datetime
+    user: str
+    places: frozenset[str]
+
+    def older_than(self, other: "Claim") -> bool:
+        return (self.created, self.key) < (other.created, other.key)
+
+
+@dataclass
+class Claims:
+    """The claims of all writing resources that were seen."""
+
+    _claims: dict[Key, Claim] = field(default_factory=dict[Key, Claim])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stake(self, claim: Claim) -> Claim | None:
+        """Record a claim; returns the older one that it collides with."""
+        with self._lock:
+            self._claims[claim.key] = claim
+            return rival(claim, self._claims.values())
+
+    def drop(self, key: Key) -> None:
+        with self._lock:
+            self._claims.pop(key, None)
+
+
+def rival(claim: Claim, claims: Iterable[Claim]) -> Claim | None:
+    """The oldest other claim for the same user in the same place that was there first."""
+    same = [one for one in claims if one.key != claim.key and one.user == claim.user and one.places & claim.places]
+    oldest = min(same, key=lambda one: (one.created, one.key), default=None)
+    return oldest if oldest and oldest.older_than(claim) else None

@@ -1,0 +1,101 @@
+"""DatabaseResolved: spec → Endpoint."""
+
+from datetime import timedelta
+
+from rotated_rds.clients import addresses, databases
+from rotated_rds.clients.deadline import Deadline
+from rotated_rds.clients.rds import RdsDatabase
+from rotated_rds.model.database import Endpoint, Engine, Tls, TlsMode
+from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.spec import DatabaseSpec, Method, Spec
+from rotated_rds.model.status import DatabaseStatus, Kind, Result, Status, holds
+from rotated_rds.stages import Pass
+
+RESOLVE_EVERY = timedelta(hours=6)
+
+
+def run(one: Pass) -> Result[Endpoint]:
+    """Where the database listens. RDS is asked when nothing is known, when it does not answer, and every 6 hours."""
+    spec = one.spec.database
+    tls = Tls(spec.tls.mode, _ca_file(one), spec.tls.server_name)
+    found = remembered(one.spec, one.before) if not _to_resolve(one) else None
+    if found is None:
+        found = _resolve(one)
+        one.world.ages.note("resolve", one.key, one.now)
+    endpoint = Endpoint(found.engine, found.host, found.port, spec.name or _default_name(found.engine), tls, found.reader_host)
+    check_tls(one.spec, endpoint)
+    _check_place(one, endpoint)
+    return holds(
+        endpoint,
+        f"{endpoint.engine} at {endpoint.address}",
+        database=found.model_copy(update={"last_verified": one.before.database.last_verified if one.before.database else None}),
+    )
+
+
+def _to_resolve(one: Pass) -> bool:
+    if one.spec.database.host:
+        return True
+    verified = one.before.condition(Kind.CREDENTIAL_VERIFIED)
+    unreachable = verified is not None and verified.reason in (Reason.UNREACHABLE, Reason.TLS_FAILED)
+    return one.changed or unreachable or one.asks("sync") or one.world.ages.older_than("resolve", one.key, RESOLVE_EVERY, one.now)
+
+
+def remembered(spec: Spec, before: Status) -> DatabaseStatus | None:
+    """What status says of the endpoint, where RDS said it before."""
+    return None if spec.database.host else before.database
+
+
+def _resolve(one: Pass) -> DatabaseStatus:
+    spec = one.spec.database
+    if spec.host and spec.engine:
+        return DatabaseStatus(engine=spec.engine, host=spec.host, port=spec.port or spec.engine.port)
+    rds = one.world.rds(one.key, one.spec)
+    return discovered(rds.instance(spec.instance) if spec.instance else rds.cluster(spec.cluster or ""), spec)
+
+
+def discovered(found: RdsDatabase, spec: DatabaseSpec) -> DatabaseStatus:
+    """Raises Refused(UnsupportedEngine) for a database without passwords."""
+    if found.authentication == "iam-db-auth":
+        field = "instance" if spec.instance else "cluster"
+        raise Refused(Reason.UNSUPPORTED_ENGINE, f"spec.database.{field}: its master logs in with IAM; there is no password to rotate")
+    return DatabaseStatus(engine=found.engine, host=found.host, port=found.port, reader_host=found.reader_host)
+
+
+def check_tls(spec: Spec, endpoint: Endpoint) -> None:
+    """verify-* where clear text or an administrator's password goes over the wire (the CRD checks it where the engine is typed)."""
+    mode = endpoint.tls.mode
+    if mode.verified:
+        return
+    if spec.user.admin_secret_id:
+        raise Refused(Reason.INVALID_SPEC, f"spec.database.tls.mode: {mode} with spec.user.adminSecretId; set verify-full or verify-ca")
+    if endpoint.engine is Engine.MYSQL and spec.method is Method.OPERATOR:
+        raise Refused(
+            Reason.INVALID_SPEC,
+            f"spec.database.tls.mode: {mode} with MySQL and method Operator, which sends the new password; set verify-full or verify-ca",
+        )
+
+
+def _default_name(engine: Engine) -> str | None:
+    return "postgres" if engine is Engine.POSTGRES else None
+
+
+def _ca_file(one: Pass) -> str | None:
+    tls = one.spec.database.tls
+    if tls.mode is TlsMode.DISABLE:
+        return None
+    if tls.ca_config_map_ref is None:
+        return one.world.ca_files.default()
+    ref, field = tls.ca_config_map_ref, "spec.database.tls.caConfigMapRef"
+    found = one.world.kubernetes.config_map(one.key.namespace, ref.name)
+    text = (found or {}).get("data", {}).get(ref.key)
+    if text is None:
+        raise Refused(
+            Reason.INVALID_SPEC, f"{field}: ConfigMap {ref.name!r} has no key {ref.key!r} in this namespace; create it with a PEM bundle"
+        )
+    return one.world.ca_files.given(str(text), field)
+
+
+def _check_place(one: Pass, endpoint: Endpoint) -> None:
+    """Tenancy against what was resolved, on every pass: an address may move (SAFETY.md G4)."""
+    resolved = addresses.resolve(endpoint.host, endpoint.port, Deadline(databases.LOGIN_TIMEOUT))
+    one.world.house.tenancy.check_endpoint(one.key.namespace, endpoint.host, resolved, typed=one.spec.database.host is not None)
