@@ -5,8 +5,8 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -33,7 +33,7 @@ class Call:
         return f"{self.service}.{self.operation}"
 
 
-def name_call(headers: Mapping[str, str], body: bytes) -> Call | None:
+def name_call(headers: Message, body: bytes) -> Call | None:
     """Name a signed request; None when it carries no signature of version 4."""
     if not (scope := _SCOPE.search(headers.get("Authorization", ""))):
         return None

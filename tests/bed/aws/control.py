@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from tests.bed.aws import rds
 from tests.bed.aws.containers import OURS, Contained, environment_of
-from tests.bed.aws.events import Bus
+from tests.bed.aws.events import Bus, Weather
 from tests.bed.aws.fakes import KINDS, Fake
 from tests.bed.aws.functions import Function
 from tests.bed.aws.gateway import Gateway
@@ -36,39 +36,43 @@ class Control:
         query = {key: values[-1] for key, values in parse_qs(asked.query).items()}
         try:
             wanted = {**query, **json.loads(asked.body or b"{}")}
-            shown = self._route(asked.method, place)(wanted, *place[1:])
+            shown = self._shown(asked.method, place, wanted)
         except (TypeError, ValueError, KeyError) as error:
             return _say(400, {"error": f"{type(error).__name__}: {error}"})
         except NoSuch as error:
             return _say(404, {"error": str(error)})
         return _say(408 if shown is None else 200, shown)
 
-    def _route(self, method: str, place: list[str]) -> Callable[..., Any]:
-        routes: dict[tuple[str, str, int], Callable[..., Any]] = {
-            ("GET", "health", 1): lambda _wanted: {"ready": True},
-            ("GET", "calls", 1): self._calls,
-            ("POST", "reset", 1): self._reset,
-            ("GET", "faults", 1): lambda _wanted: [asdict(fault) for fault in self.gateway.board.shown()],
-            ("POST", "faults", 1): lambda wanted: {"number": self.gateway.board.add(wanted)},
-            ("GET", "faults", 2): self._wait_for_fault,
-            ("DELETE", "faults", 2): self._release_fault,
-            ("GET", "functions", 1): lambda _wanted: self.engine.registry.shown(),
-            ("POST", "functions", 1): self._add_function,
-            ("POST", "release", 1): self._release_function,
-            ("DELETE", "functions", 1): lambda wanted: self.engine.registry.remove(wanted["arn"]) or {},
-            ("GET", "rotations", 1): self._rotations,
-            ("POST", "rotations", 1): self._tune_rotations,
-            ("GET", "clock", 1): lambda _wanted: {"now": self.gateway.world.clock.now()},
-            ("POST", "clock", 1): self._advance,
-            ("GET", "events", 1): lambda _wanted: self.bus.shown(),
-            ("POST", "events", 1): self._change_weather,
-            ("POST", "rds", 1): lambda wanted: rds.place(self.gateway.world.lock, wanted),
-            ("DELETE", "rds", 1): lambda wanted: rds.remove(self.gateway.world.lock, wanted),
+    def _shown(self, method: str, place: list[str], wanted: Wanted) -> Any:
+        whole, one = self._routes()
+        if len(place) == 1 and (route := whole.get((method, place[0]))):
+            return route(wanted)
+        if len(place) == 2 and (of_one := one.get((method, place[0]))):
+            return of_one(wanted, place[1])
+        raise NoSuch(f"{method} /bed/{'/'.join(place)}")
+
+    def _routes(self) -> tuple[dict[tuple[str, str], Callable[[Wanted], Any]], dict[tuple[str, str], Callable[[Wanted, str], Any]]]:
+        lock, registry, board = self.gateway.world.lock, self.engine.registry, self.gateway.board
+        whole: dict[tuple[str, str], Callable[[Wanted], Any]] = {
+            ("GET", "health"): lambda _: {"ready": True},
+            ("GET", "calls"): self._calls,
+            ("POST", "reset"): self._reset,
+            ("GET", "faults"): lambda _: [asdict(fault) for fault in board.shown()],
+            ("POST", "faults"): lambda wanted: {"number": board.add(wanted)},
+            ("GET", "functions"): lambda _: registry.shown(),
+            ("POST", "functions"): self._add_function,
+            ("DELETE", "functions"): lambda wanted: registry.remove(wanted["arn"]) or {},
+            ("POST", "release"): lambda wanted: registry.release(wanted["arn"]) or {},
+            ("GET", "rotations"): self._rotations,
+            ("POST", "rotations"): self._tune_rotations,
+            ("GET", "clock"): lambda _: {"now": self.gateway.world.clock.now()},
+            ("POST", "clock"): self._advance,
+            ("GET", "events"): lambda _: self.bus.shown(),
+            ("POST", "events"): self._change_weather,
+            ("POST", "rds"): lambda wanted: rds.place(lock, wanted),
+            ("DELETE", "rds"): lambda wanted: rds.remove(lock, wanted),
         }
-        try:
-            return routes[method, place[0], len(place)]
-        except KeyError:
-            raise NoSuch(f"{method} /bed/{'/'.join(place)}") from None
+        return whole, {("GET", "faults"): self._wait_for_fault, ("DELETE", "faults"): self._release_fault}
 
     def _calls(self, wanted: Wanted) -> Any:
         return self.gateway.journal.shown(int(wanted.get("since", 0)), wanted.get("caller"))
@@ -77,7 +81,7 @@ class Control:
         """Forget counts, faults and the weather; the secrets stay."""
         self.gateway.board.clear()
         self.gateway.journal.clear()
-        self.bus.change(delay=0.0, lose=0, copies=1, shuffle=0)
+        self.bus.change(asdict(Weather()))
         return {}
 
     def _wait_for_fault(self, wanted: Wanted, number: str) -> Any:
@@ -107,10 +111,6 @@ class Control:
         environment = environment_of(self.endpoint, arn, credentials_for(arn), wanted.get("environment", {}))
         return Contained(path, environment, float(wanted.get("timeout", 30)))
 
-    def _release_function(self, wanted: Wanted) -> Any:
-        self.engine.registry.release(wanted["arn"])
-        return {}
-
     def _rotations(self, wanted: Wanted) -> Any:
         """GET /bed/rotations?secret=ARN&seconds=10: waits until none of them runs, at most so long."""
         return self.engine.shown(wanted.get("secret"), float(wanted.get("seconds", 0)))
@@ -125,7 +125,7 @@ class Control:
         return {"now": self.gateway.world.clock.now()}
 
     def _change_weather(self, wanted: Wanted) -> Any:
-        self.bus.change(**wanted)
+        self.bus.change(wanted)
         return self.bus.shown()["weather"]
 
 

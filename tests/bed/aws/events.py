@@ -1,4 +1,4 @@
-"""Correction 4: the native event "Secret Label Updated", through EventBridge's rules into SQS, late, lost, doubled or out of order on demand."""
+"""Correction 4: the native event "Secret Label Updated" through EventBridge into SQS; late, lost, doubled or out of order on demand."""
 
 import heapq
 import itertools
@@ -81,7 +81,7 @@ class Bus:
                 heapq.heappush(self._waiting, (due, next(self._order), region, event, delivered))
         self._changed.notify_all()
 
-    def change(self, **weather: float) -> None:
+    def change(self, weather: dict[str, Any]) -> None:
         """Set the weather anew; what was collected for shuffling is let go."""
         with self._changed:
             self.weather = Weather(**{**asdict(self.weather), **weather})
@@ -144,29 +144,32 @@ def _into_queue(rule: Rule, arn: str, event: dict[str, Any]) -> str:
 
 def allows(policy: dict[str, Any], queue: str, rule: str) -> bool:
     """Does a queue's policy let EventBridge send for this rule? Without a statement of that kind AWS drops the event."""
-    statements = policy.get("Statement", [])
-    return any(_permits(one, queue, rule) for one in (statements if isinstance(statements, list) else [statements]))
+    statements: list[dict[str, Any]] = policy.get("Statement", [])
+    return any(_permits(statement, queue, rule) for statement in statements)
 
 
 def _permits(statement: dict[str, Any], queue: str, rule: str) -> bool:
-    principal = statement.get("Principal", {})
-    service = principal.get("Service") if isinstance(principal, dict) else principal
+    principal: Any = statement.get("Principal", {})
+    services = ["*"] if principal == "*" else _listed(principal.get("Service"))
     actions = {action.lower() for action in _listed(statement.get("Action"))}
-    sources = [
-        value
-        for test in statement.get("Condition", {}).values()
-        for key, found in test.items()
-        if key.lower() == "aws:sourcearn"
-        for value in _listed(found)
-    ]
     return (
         statement.get("Effect") == "Allow"
-        and ("events.amazonaws.com" in _listed(service) or service == "*")
+        and not {"events.amazonaws.com", "*"}.isdisjoint(services)
         and not actions.isdisjoint({"sqs:sendmessage", "sqs:*"})
         and not {queue, "*"}.isdisjoint(_listed(statement.get("Resource")))
-        and (not sources or rule in sources)
+        and _from_rule(statement.get("Condition", {}), rule)
     )
 
 
-def _listed(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [value] if isinstance(value, str) else []
+def _from_rule(condition: dict[str, dict[str, Any]], rule: str) -> bool:
+    """A condition on aws:SourceArn must name this rule; without one any rule may send."""
+    sources = [
+        value for test in condition.values() for key, found in test.items() if key.lower() == "aws:sourcearn" for value in _listed(found)
+    ]
+    return not sources or rule in sources
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else value

@@ -38,27 +38,19 @@ class Gateway:
         return answer
 
     def _struck(self, asked: Asked, call: Call, faults: list[Fault]) -> Answer | None:
-        refusal, lost, past, after = None, False, 0.0, list[Fault]()
-        for fault in faults:
-            match fault.kind:
-                case "delay":
-                    time.sleep(fault.seconds)
-                case "hold-before":
-                    if not self.board.hold(fault):
-                        return None
-                case "error":
-                    refusal = refusal or refusal_of(call, fault)
-                case "lost":
-                    lost = True
-                case "stale":
-                    past = max(past, fault.seconds)
-                case "hold-after":
-                    after.append(fault)
-        answer: Answer | None = refusal or self._carry_out(asked, call, past)
-        for fault in after:
-            if not self.board.hold(fault):
-                lost = True
-        return None if lost else answer
+        if not all(self._let_pass(fault) for fault in faults):
+            return None
+        refusal = next((refusal_of(call, fault) for fault in faults if fault.kind == "error"), None)
+        past = max((fault.seconds for fault in faults if fault.kind == "stale"), default=0.0)
+        answer = refusal or self._carry_out(asked, call, past)
+        kept = [self.board.hold(fault) for fault in faults if fault.kind == "hold-after"]
+        return answer if all(kept) and not any(fault.kind == "lost" for fault in faults) else None
+
+    def _let_pass(self, fault: Fault) -> bool:
+        """Wait as the fault says, before anything is carried out; False when the call is to be dropped."""
+        if fault.kind == "delay":
+            time.sleep(fault.seconds)
+        return fault.kind != "hold-before" or self.board.hold(fault)
 
     def _carry_out(self, asked: Asked, call: Call | None, past: float = 0.0) -> Answer:
         """Secrets Manager's calls go one at a time: moto's own code races there."""
@@ -76,7 +68,7 @@ def through_wsgi(application: Wsgi, asked: Asked) -> Answer:
     answer = Answer(500, [], b"")
 
     def start(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
-        answer.status, answer.headers = int(status.split()[0]), headers
+        answer.status, answer.headers = int(status.split(maxsplit=1)[0]), headers
 
     answer.body = b"".join(application(_environ(asked), start))
     return answer

@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ _lag: ContextVar[float] = ContextVar("lag", default=0.0)
 
 
 @contextlib.contextmanager
-def stale_by(seconds: float) -> Iterator[None]:
+def stale_by(seconds: float) -> Generator[None]:
     """Let reads in this block see the world as it was so many seconds ago."""
     token = _lag.set(seconds)
     try:

@@ -48,7 +48,7 @@ def restore(region: Region, asked: Asked) -> Asked:
 
 def purge(region: Region, now: float) -> None:
     """Let go of secrets whose recovery window is over."""
-    for secret in [one for one in dict.values(region.secrets) if isinstance(one, Secret) and (one.deleted_date or now + 1) <= now]:
+    for secret in [one for one in region.store.values() if isinstance(one, Secret) and (one.deleted_date or now + 1) <= now]:
         region.forget(secret)
 
 

@@ -21,7 +21,7 @@ def list_secrets(region: Region, asked: dict[str, Any]) -> dict[str, Any]:
     most = asked.get("MaxResults")
     if most is not None and not 1 <= most <= MOST:
         raise validation(f"Value at 'maxResults' failed to satisfy constraint: Member must have value between 1 and {MOST}")
-    filters = asked.get("Filters") or []
+    filters: Filters = asked.get("Filters") or []
     _check(filters)
     wanted = [
         secret

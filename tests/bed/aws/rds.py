@@ -27,11 +27,18 @@ _reader_hosts: dict[str, str] = {}
 
 def install() -> None:
     """Let every instance and cluster of moto look its address up here, and carry a resource id of its own."""
-    moto_address, moto_writer, moto_reader = DBInstance.address, DBCluster.endpoint, DBCluster.reader_endpoint
-    DBInstance.address = property(lambda one: _hosts.get(one.db_instance_arn) or moto_address.__get__(one))  # pyright: ignore[reportAttributeAccessIssue]  # a property of moto's in another's place
-    DBCluster.endpoint = property(lambda one: _hosts.get(one.db_cluster_arn) or moto_writer.__get__(one))  # pyright: ignore[reportAttributeAccessIssue]  # as above
-    DBCluster.reader_endpoint = property(lambda one: _reader_hosts.get(one.db_cluster_arn) or moto_reader.__get__(one))  # pyright: ignore[reportAttributeAccessIssue]  # as above
-    DBInstance.dbi_resource_id = property(_resource_id, lambda _one, _constant: None)  # pyright: ignore[reportAttributeAccessIssue]  # as above
+    for kind, name, places in (
+        (DBInstance, "address", _hosts),
+        (DBCluster, "endpoint", _hosts),
+        (DBCluster, "reader_endpoint", _reader_hosts),
+    ):
+        setattr(kind, name, _placed(getattr(kind, name), places))
+    setattr(DBInstance, "dbi_resource_id", property(_resource_id, lambda _one, _constant: None))  # noqa: B010 - moto has an attribute there
+
+
+def _placed(invented: property, places: dict[str, str]) -> property:
+    """A property that answers with the place that was set for the ARN, else with moto's invention."""
+    return property(lambda one: places.get(one.arn) or invented.__get__(one))
 
 
 def _resource_id(instance: DBInstance) -> str:
@@ -71,7 +78,7 @@ def _place_instance(backend: RDSBackend, wanted: Wanted) -> Wanted:
 
 
 def _settings(wanted: Wanted, name: str) -> Wanted:
-    settings = {
+    return {
         "db_instance_identifier": name,
         "db_instance_class": "db.t3.micro",
         "engine": wanted["engine"],
@@ -81,7 +88,6 @@ def _settings(wanted: Wanted, name: str) -> Wanted:
         "db_name": wanted.get("database"),
         "allocated_storage": 20,
     }
-    return settings
 
 
 def _membership(backend: RDSBackend, wanted: Wanted) -> Wanted:

@@ -7,10 +7,10 @@ import threading
 import uuid
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from moto.secretsmanager import urls
-from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, secretsmanager_backends
+from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, SecretsStore, secretsmanager_backends
 
 from tests.bed.aws import labels
 from tests.bed.aws.clock import Clock
@@ -34,6 +34,17 @@ class World:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
+class Store(SecretsStore):
+    """moto's, which walks through all secrets to find one; by their keys they are found at once."""
+
+    def named(self, key: str) -> FakeSecret | ReplicaSecret | None:
+        """The secret of exactly that name (a replica's key is its ARN)."""
+        return super(SecretsStore, self).get(key)
+
+    def drop(self, key: str) -> None:
+        super(SecretsStore, self).pop(key, None)
+
+
 class Region(SecretsManagerBackend):
     """moto's backend with look-up by index, a memory for stale reads, and an announcement of each label that moved."""
 
@@ -42,6 +53,8 @@ class Region(SecretsManagerBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.history = History()
+        self.store = Store()
+        self.secrets = self.store
 
     @property
     def _url_module(self) -> ModuleType:
@@ -51,16 +64,16 @@ class Region(SecretsManagerBackend):
     def stored(self, secret_id: str) -> Secret | ReplicaSecret:
         """The secret of that name, ARN or partial ARN, whatever its state. Raises ResourceNotFoundException."""
         for name in names_of(secret_id):
-            found = dict.get(self.secrets, name)
+            found = self.store.named(name)
             if isinstance(found, Secret) and _is_meant(found, name, secret_id):
                 return found
-        replica = dict.get(self.secrets, secret_id) or next((one for one in self._replicas() if one.name == secret_id), None)
+        replica = self.store.named(secret_id) or next((one for one in self._replicas() if one.name == secret_id), None)
         if isinstance(replica, ReplicaSecret):
             return replica
         raise not_found()
 
     def _replicas(self) -> list[ReplicaSecret]:
-        return [one for one in dict.values(self.secrets) if isinstance(one, ReplicaSecret)]
+        return [one for one in self.store.values() if isinstance(one, ReplicaSecret)]
 
     def primary(self, secret_id: str) -> Secret:
         """The secret for a change of its settings. Raises ResourceNotFoundException, InvalidParameterException on a replica."""
@@ -91,7 +104,7 @@ class Region(SecretsManagerBackend):
         """Every secret for ListSecrets, as this call may see them."""
         if lag():
             return self.history.all_ago(lag())
-        return [one for one in dict.values(self.secrets) if isinstance(one, Secret)]
+        return [one for one in self.store.values() if isinstance(one, Secret)]
 
     def changed(self, secret: Secret) -> None:
         """Call after every change: keeps moto's own pointer true, remembers, and announces labels that moved."""
@@ -105,14 +118,15 @@ class Region(SecretsManagerBackend):
 
     def forget(self, secret: Secret) -> None:
         """The secret is gone for good, its name free."""
-        dict.pop(self.secrets, secret.name, None)
+        self.store.drop(secret.name)
         self.history.record(secret.name, None)
 
     def add(self, name: str, **settings: Any) -> Secret:
         """A new secret without any version."""
-        now = self.world.clock.now()
-        secret = Secret(self.account_id, self.region_name, name, {}, "", created_date=now, last_changed_date=now, **settings)  # pyright: ignore[reportArgumentType]  # moto says int; AWS's dates carry milliseconds
-        dict.__setitem__(self.secrets, name, secret)
+        now: Any = self.world.clock.now()  # moto says int; AWS's dates carry milliseconds
+        dates = {"created_date": now, "last_changed_date": now}
+        secret = cast("Secret", Secret(self.account_id, self.region_name, name, {}, "", **dates, **settings))
+        self.store[name] = secret
         return secret
 
     def _add_secret(  # noqa: PLR0913, PLR0917 - moto's own signature, through which its RDS part makes managed secrets

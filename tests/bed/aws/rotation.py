@@ -135,7 +135,8 @@ class Engine:
     def _attempt(self, region: Region, run: Run) -> str:
         """Run all steps once; on success AWSPENDING goes and the dates are set, on failure the label stays."""
         try:
-            for run.step in run.steps:
+            for step in run.steps:
+                run.step = step
                 arn = _standing(region, run)
                 self.registry.invoke(arn, region, _event(run))
             if run.steps != STEPS:
@@ -198,7 +199,7 @@ def _event(run: Run) -> dict[str, str]:
 def _standing(region: Region, run: Run) -> str:
     """The function's ARN, while the version is still the one to rotate to. Raises Abandoned."""
     with region.world.lock:
-        secret = dict.get(region.secrets, _name(region, run))
+        secret = region.store.named(_name(region, run))
         if not isinstance(secret, Secret) or secret.arn != run.secret or secret.is_deleted():
             raise Abandoned("the secret is gone")
         if not secret.rotation_enabled:
@@ -209,7 +210,7 @@ def _standing(region: Region, run: Run) -> str:
 
 
 def _name(region: Region, run: Run) -> str:
-    return next((name for name, secret in dict.items(region.secrets) if secret.arn == run.secret), "")
+    return next((name for name, secret in region.store.items() if secret.arn == run.secret), "")
 
 
 def _finish(region: Region, run: Run) -> None:
@@ -232,7 +233,7 @@ def _finish(region: Region, run: Run) -> None:
 def _end_test(region: Region, run: Run) -> None:
     """The temporary version goes, however the test ended."""
     with region.world.lock:
-        secret = dict.get(region.secrets, _name(region, run))
+        secret = region.store.named(_name(region, run))
         if isinstance(secret, Secret):
             secret.versions.pop(run.token, None)
             region.changed(secret)

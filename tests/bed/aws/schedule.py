@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from cronsim import CronSim, CronSimError
@@ -52,19 +53,27 @@ def parse(rules: dict[str, Any]) -> Plan:
     after, expression, duration = rules.get("AutomaticallyAfterDays"), rules.get("ScheduleExpression"), rules.get("Duration")
     if after is not None and expression is not None:
         raise invalid_parameter("You can't specify both AutomaticallyAfterDays and ScheduleExpression in the same rotation rules.")
-    if after is None and expression is None:
-        raise invalid_parameter("You must specify AutomaticallyAfterDays or ScheduleExpression in the rotation rules.")
     length = _length(duration)
-    if expression is None:
-        if not 1 <= after <= 1000:
-            raise validation("Value at 'rotationRules.automaticallyAfterDays' failed to satisfy constraint: between 1 and 1000")
-        plan = Plan(hours=after * 24, days=True, length=length)
-    elif not 1 <= len(expression) <= 256:
-        raise validation("Value at 'rotationRules.scheduleExpression' failed to satisfy constraint: 1 to 256 characters")
+    if after is not None:
+        plan = _interval(after, length)
+    elif expression is not None:
+        plan = _expression(expression, length)
     else:
-        plan = _rate(expression, length) if expression.startswith("rate(") else _cron(expression, length)
+        raise invalid_parameter("You must specify AutomaticallyAfterDays or ScheduleExpression in the rotation rules.")
     _check_length(plan)
     return plan
+
+
+def _interval(days: int, length: int | None) -> Plan:
+    if not 1 <= days <= 1000:
+        raise validation("Value at 'rotationRules.automaticallyAfterDays' failed to satisfy constraint: between 1 and 1000")
+    return Plan(hours=days * 24, days=True, length=length)
+
+
+def _expression(expression: str, length: int | None) -> Plan:
+    if not 1 <= len(expression) <= 256:
+        raise validation("Value at 'rotationRules.scheduleExpression' failed to satisfy constraint: 1 to 256 characters")
+    return _rate(expression, length) if expression.startswith("rate(") else _cron(expression, length)
 
 
 def _length(duration: str | None) -> int | None:
@@ -166,7 +175,7 @@ def _openings(plan: Plan, count: int) -> list[datetime]:
 def _shortest_gap(plan: Plan) -> float:
     """Hours between the nearest two windows, over a good month of them."""
     openings = _openings(plan, 200)
-    return min((later - earlier).total_seconds() for earlier, later in zip(openings, openings[1:], strict=False)) / 3600
+    return min((later - earlier).total_seconds() for earlier, later in pairwise(openings)) / 3600
 
 
 def _check_length(plan: Plan) -> None:

@@ -51,14 +51,14 @@ class Scheduler:
 
 
 def _regions() -> list[Region]:
-    accounts = [account for _, account in sorted(dict.items(secretsmanager_backends))]
-    return [region for account in accounts for region in list(dict.values(account)) if isinstance(region, Region)]
+    accounts = list(secretsmanager_backends.values())
+    return [region for account in accounts for region in list(account.values()) if isinstance(region, Region)]
 
 
 def _planned() -> list[tuple[Region, Secret]]:
     return [
         (region, secret)
         for region in _regions()
-        for secret in list(dict.values(region.secrets))
+        for secret in list(region.store.values())
         if isinstance(secret, Secret) and secret.rotation_enabled and not secret.is_deleted()
     ]

@@ -1,6 +1,6 @@
 """Credentials for rotation functions, so that their calls land in their own account and can be told apart."""
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sts.models import sts_backends
 
 ACCOUNT = DEFAULT_ACCOUNT_ID

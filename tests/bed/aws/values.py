@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
+from moto.secretsmanager.models import FakeSecret, ReplicaSecret
 
 from tests.bed.aws import labels, listing, validation
 from tests.bed.aws.errors import exists, invalid_parameter, invalid_request, marked_deleted, not_found
@@ -19,14 +20,15 @@ DAY = 86_400
 def create(region: Region, asked: Asked) -> Answer:
     """CreateSecret. The same name, token and value again is a no-op that returns the same ARN."""
     name, text, binary = asked.get("Name", ""), asked.get("SecretString"), asked.get("SecretBinary")
-    token, tags = asked.get("ClientRequestToken"), asked.get("Tags") or []
+    token = asked.get("ClientRequestToken")
+    tags: list[dict[str, str]] = asked.get("Tags") or []
     validation.name(name)
     validation.token(token)
     validation.value(text, binary, needed=False)
     validation.description(asked.get("Description"))
     validation.tags(tags)
     validation.kms_key(region.account_id, region.region_name, asked.get("KmsKeyId"))
-    if (old := dict.get(region.secrets, name)) is not None:
+    if (old := region.store.named(name)) is not None:
         return _created_before(old, token, text, binary)
     secret = region.add(
         name,
@@ -43,7 +45,7 @@ def create(region: Region, asked: Asked) -> Answer:
     return short(secret, version_id)
 
 
-def _created_before(old: object, token: str | None, text: str | None, binary: str | None) -> Answer:
+def _created_before(old: FakeSecret | ReplicaSecret, token: str | None, text: str | None, binary: str | None) -> Answer:
     if not isinstance(old, Secret):
         raise exists("A replica of that name is in this Region.")
     if old.is_deleted():
@@ -130,7 +132,7 @@ def _chosen(secret: Secret, version_id: str | None, stage: str | None) -> labels
 
 def _note_access(region: Region, seen: Secret) -> None:
     """LastAccessedDate knows days only; a stale copy is not the place to write it."""
-    stored = dict.get(region.secrets, seen.name)
+    stored = region.store.named(seen.name)
     if isinstance(stored, Secret):
         stored.last_accessed = region.world.clock.now() // DAY * DAY
 

@@ -1,8 +1,9 @@
 """A small HTTP/1.1 server that keeps connections open and can cut one without an answer."""
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
@@ -15,7 +16,7 @@ class Asked:
 
     method: str
     target: str
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
     port: int
 
@@ -80,5 +81,5 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name for it
         """Silent: the journal is the log of calls, and a request line is no news."""
