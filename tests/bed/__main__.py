@@ -1,4 +1,4 @@
-"""The bed's command: `python -m tests.bed up|down|status`."""
+"""The bed's command: `python -m tests.bed up|down|status|prepare`."""
 
 import argparse
 import signal
@@ -52,13 +52,17 @@ def status(wanted: Sequence[str]) -> int:
 def main(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)
-    given = [arguments.name] if arguments.name else None
+    named = getattr(arguments, "name", None)
+    given = [named] if named else None
     try:
         if arguments.command == "up":
             wanted = arguments.only.split(",") if arguments.only else parts.PARTS
             return up(arguments.name or "bed", parts.chosen(wanted), reuse=arguments.reuse)
         if arguments.command == "down":
             return down(names() if arguments.all else given or ["bed"])
+        if arguments.command == "prepare":
+            parts.prepare(say)
+            return 0
         return status(given or names())
     except BedError as error:
         say(f"error: {error}")
@@ -82,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     falls = commands.add_parser("down", help="end every process and remove the state")
     falls.add_argument("--all", action="store_true", help="every bed of this machine's user")
     shows = commands.add_parser("status", help="what stands")
+    commands.add_parser("prepare", help="build and unpack what parts need, into the cache")
     for command in (rises, falls, shows):
         command.add_argument("--name", help="which bed (default: bed; status: all)")
     return parser
