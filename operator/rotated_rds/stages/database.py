@@ -9,7 +9,7 @@ from rotated_rds.model.database import Endpoint, Engine, Tls, TlsMode
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.spec import DatabaseSpec, Method, Spec
 from rotated_rds.model.status import DatabaseStatus, Kind, Result, Status, holds
-from rotated_rds.stages import Pass
+from rotated_rds.acts.view import Pass
 
 RESOLVE_EVERY = timedelta(hours=6)
 

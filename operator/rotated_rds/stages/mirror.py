@@ -14,7 +14,7 @@ from rotated_rds.model.resource import Resource
 from rotated_rds.model.spec import Spec
 from rotated_rds.model.status import Result, holds
 from rotated_rds.model.verified import Verified
-from rotated_rds.stages import Pass
+from rotated_rds.acts.view import Pass
 
 
 @dataclass(frozen=True)

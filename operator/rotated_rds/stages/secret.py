@@ -29,7 +29,7 @@ from rotated_rds.model.secret import (
 from rotated_rds.model.spec import Method, SecretSpec
 from rotated_rds.model.status import Result, fails, holds
 from rotated_rds.model.target import text_of
-from rotated_rds.stages import Pass
+from rotated_rds.acts.view import Pass
 
 CHECK_EVERY = timedelta(hours=6)
 FIRST = "first-password"

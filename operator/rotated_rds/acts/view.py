@@ -1,0 +1,45 @@
+"""One run of the pipeline: what every stage and act may look at."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotated_rds.clients.secretsmanager import SecretsManager
+from rotated_rds.clients.world import World
+from rotated_rds.model.resource import Key, Resource
+from rotated_rds.model.secret import SecretState
+from rotated_rds.model.spec import Spec
+from rotated_rds.model.status import Status
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run of the pipeline: what every stage may look at.
+
+    listed: what the sweep showed of the secret, if it differs from what was known; look: AWS is to be read in this pass.
+    request: the one request to carry out, (name, text).
+    """
+
+    world: World
+    resource: Resource
+    spec: Spec
+    before: Status
+    now: datetime
+    listed: SecretState | None = None
+    look: bool = False
+    request: tuple[str, str] | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.resource.key
+
+    @property
+    def secrets(self) -> SecretsManager:
+        return self.world.secrets(self.key, self.spec)
+
+    @property
+    def changed(self) -> bool:
+        """The spec is another than the one that status speaks of."""
+        return self.before.observed_generation != self.resource.generation
+
+    def asks(self, *names: str) -> bool:
+        return self.request is not None and self.request[0] in names

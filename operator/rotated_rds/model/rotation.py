@@ -1,0 +1,163 @@
+"""When a rotation is due, what holds it back, and whose AWSPENDING that is: rules over facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rotated_rds.model.errors import Reason
+from rotated_rds.model.resource import Resource
+from rotated_rds.model.schedule import Schedule, Window, parse
+from rotated_rds.model.secret import PREVIOUS, SecretState
+from rotated_rds.model.spec import Method, Spec
+from rotated_rds.model.status import HeldBack, Status
+from rotated_rds.model.steps import PendingIs
+
+ROTATES = ("rotate", "force-rotate")
+JOB_PATIENCE = timedelta(hours=1)  # how long a request waits for Jobs (SAFETY.md F2)
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+
+
+class Kind(StrEnum):
+    """Why a rotation is due."""
+
+    REQUEST = "request"
+    FORCED = "forced"
+    SCHEDULE = "schedule"
+    FIRST = "first"  # `immediately`: once, when the secret comes under the resource
+    ENDPOINT = "endpoint"  # a new endpoint: the same password, another host (SAFETY.md E5)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A rotation that is to begin. cause: what its version id derives from; window: the scheduled one."""
+
+    kind: Kind
+    cause: str
+    window: Window | None = None
+
+
+def schedule_of(spec: Spec) -> Schedule | None:
+    """Raises Refused(InvalidSpec)."""
+    return parse(spec.rotation.schedule, spec.rotation.window) if spec.rotation.schedule else None
+
+
+def last_success(before: Status, state: SecretState | None) -> datetime | None:
+    """The last success as status knows it; with status lost, AWS's own date (SAFETY.md F1)."""
+    return before.rotation.last_rotated or (state.last_rotated if state else None)
+
+
+def due(resource: Resource, spec: Spec, before: Status, now: datetime, *, created_by_us: bool) -> Due | None:
+    """The rotation that is to begin now, whatever may hold it back; requests come before the clock."""
+    if spec.method is not Method.OPERATOR:
+        return None
+    if (asked := resource.new_request(before)) and asked[0] in ROTATES:
+        return Due(Kind.FORCED if asked[0] == "force-rotate" else Kind.REQUEST, asked[1])
+    if before.rotation.not_before and now < before.rotation.not_before:
+        return None
+    if first_is_due(spec, before, created_by_us=created_by_us):
+        return Due(Kind.FIRST, f"immediately\n{resource.uid}")
+    schedule = schedule_of(spec)
+    if schedule is None or before.version_id is None:
+        return None
+    window = schedule.due_window(last_success(before, None), resource.created, now, str(resource.key))
+    return Due(Kind.SCHEDULE, f"{window.start.isoformat()}\n{before.version_id}", window) if window else None
+
+
+def first_is_due(spec: Spec, before: Status, *, created_by_us: bool) -> bool:
+    """`immediately`: by default for a secret that we created, not for one taken over."""
+    wanted = created_by_us if spec.rotation.immediately is None else spec.rotation.immediately
+    never = before.rotation.last_rotated is None and not any(one.result == "Succeeded" for one in before.history)
+    return wanted and never and before.version_id is not None
+
+
+def next_moment(resource: Resource, spec: Spec, before: Status, now: datetime) -> datetime | None:
+    """When this resource's own place in the next window comes; None without a schedule."""
+    schedule = schedule_of(spec)
+    if schedule is None:
+        return None
+    window = schedule.next_window(last_success(before, None), resource.created, now)
+    moment = window.moment_for(str(resource.key))
+    return moment if moment > now else window.start if window.start > now else now
+
+
+def next_text(resource: Resource, spec: Spec, before: Status, now: datetime) -> str | None:
+    """The NEXT column."""
+    moment = next_moment(resource, spec, before, now)
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def overdue(resource: Resource, spec: Spec, before: Status, now: datetime) -> bool:
+    schedule = schedule_of(spec)
+    return schedule is not None and schedule.overdue(last_success(before, None), resource.created, now)
+
+
+def pause(attempts: int) -> timedelta:
+    """Back-off after a failed attempt: a minute, doubling to an hour."""
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts, 10))
+
+
+# whose AWSPENDING (SAFETY.md A2)
+
+
+def classify(state: SecretState, ours: str | None, *, has_value: bool, older: bool) -> PendingIs:
+    """What the AWSPENDING label means. ours: the version id of the rotation under way; older: it was made before AWSCURRENT."""
+    pending = state.pending
+    if pending is None:
+        return PendingIs.ABSENT
+    if pending == state.current:
+        return PendingIs.ON_CURRENT
+    if PREVIOUS in state.versions[pending] or older:
+        return PendingIs.OLD
+    if pending == ours:
+        return PendingIs.OURS if has_value else PendingIs.OURS_EMPTY
+    return PendingIs.FOREIGN_ROTATING if state.rotation_enabled else PendingIs.FOREIGN
+
+
+# holds
+
+
+@dataclass(frozen=True)
+class HoldFacts:
+    """What may hold a rotation back. rollouts: dependents that are Pending, Rolling or Failed; jobs: running Jobs that read the Secret."""
+
+    rollouts: Sequence[str] = ()
+    jobs: Sequence[str] = ()
+    rotating: int = 0
+
+
+def held_back(due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, *, limit: int, interval: timedelta) -> HeldBack | None:
+    """Why a due rotation waits (API.md "Holds"); None when nothing holds it."""
+    if due_now.kind in (Kind.FORCED, Kind.ENDPOINT):
+        found = _too_soon(due_now, before, now, interval) if due_now.kind is Kind.FORCED else None
+    else:
+        found = _held(due_now, spec, facts, before, now, limit, interval)
+    if found is None:
+        return None
+    reason, message = found
+    old = before.rotation.held_back
+    return HeldBack(reason=reason, message=message, since=old.since if old and old.reason == reason else now)
+
+
+def _held(due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, limit: int, interval: timedelta) -> tuple[str, str] | None:
+    if facts.rollouts:
+        return "RolloutUnderWay", f"{', '.join(facts.rollouts[:5])}: not ready yet; the rotation starts when they are (annotate rotated-rds.io/force-rotate to go on at once)"
+    if facts.jobs and spec.rotation.wait_for_jobs:
+        return "JobRunning", f"{', '.join(facts.jobs[:5])} would be cut off; the rotation starts when they end (or set spec.rotation.waitForJobs: false)"
+    if facts.rotating >= limit:
+        return "Budget", f"{facts.rotating} rotations are under way; --max-rotations is {limit}"
+    return _too_soon(due_now, before, now, interval)
+
+
+def _too_soon(due_now: Due, before: Status, now: datetime, interval: timedelta) -> tuple[str, str] | None:
+    least = interval if due_now.kind in (Kind.REQUEST, Kind.FORCED) else timedelta(minutes=1)
+    last = max((one.finished for one in before.history), default=None)
+    if last is None or due_now.kind is Kind.FIRST or now - last >= least:
+        return None
+    return "Budget", f"the last rotation ended {int((now - last).total_seconds())} s ago; the next may start {int(least.total_seconds())} s after it"
+
+
+def job_gave_up(due_now: Due, hold: HeldBack, now: datetime) -> Reason | None:
+    """A request waits for Jobs one hour, then ends (SAFETY.md F2)."""
+    waited = due_now.kind is Kind.REQUEST and hold.reason == "JobRunning" and now - hold.since >= JOB_PATIENCE
+    return Reason.ROTATION_FAILED if waited else None
