@@ -1,6 +1,7 @@
 """The bed's command: `python -m tests.bed up|down|status|prepare`."""
 
 import argparse
+import importlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ def main(words: Sequence[str]) -> int:
         if arguments.command == "down":
             return down(names() if arguments.all else given or ["bed"])
         if arguments.command == "prepare":
-            parts.prepare(say)
+            importlib.import_module("tests.bed.prepare").prepare(say)
             return 0
         return status(given or names())
     except BedError as error:

@@ -5,10 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bed import build
 from tests.bed.bed import Bed, Facts
 from tests.bed.processes import BedError
-from tests.bed.progress import Say
 
 Starter = Callable[[Bed], Facts]
 
@@ -44,18 +42,6 @@ def alive(bed: Bed, part: str) -> bool:
         return False
     asked = getattr(importlib.import_module(_MODULES[part]), "healthy", None) if part in _MODULES else None
     return asked is None or asked(bed)
-
-
-def prepare(say: Say) -> None:
-    """Build and unpack all that parts need, so that they start in seconds: compiling beside unpacking."""
-    with ThreadPoolExecutor(2) as pool:
-        each = [pool.submit(build.ensure, build.PROGRAMS, say), pool.submit(_unpack_mysql, say)]
-    for one in each:
-        one.result()
-
-
-def _unpack_mysql(say: Say) -> None:
-    importlib.import_module("tests.bed.databases.mysql_root").mysql_root(say)
 
 
 def bring_up(bed: Bed, wanted: Iterable[str]) -> None:
