@@ -73,7 +73,7 @@ class Entry:
 class Journal:
     """Counts per service, operation and code, and the last calls in order."""
 
-    _counts: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    _counts: Counter[tuple[str, str, str]] = field(default_factory=Counter[tuple[str, str, str]])
     _log: deque[Entry] = field(default_factory=lambda: deque[Entry](maxlen=LOG_LENGTH))
     _written: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -82,20 +82,21 @@ class Journal:
         """began: `time.time()` when the request came in."""
         with self._lock:
             self._written += 1
-            self._counts[call.name, code] += 1
+            self._counts[call.name, code, call.caller] += 1
             seconds = round(time.time() - began, 6)
             self._log.append(Entry(self._written, began, call.service, call.operation, call.caller, call.secrets, code, seconds))
 
     def shown(self, since: int, caller: str | None) -> dict[str, Any]:
-        """Counts of all time, and the log's entries after number `since`, of one caller when named."""
+        """Counts since they were cleared, and the log's entries after number `since`; of one caller when named."""
         with self._lock:
             counts: dict[str, dict[str, int]] = {}
-            for (name, code), times in sorted(self._counts.items()):
-                counts.setdefault(name, {})[code] = times
+            for (name, code, who), times in sorted(self._counts.items()):
+                if caller in (None, who):
+                    counts.setdefault(name, {})[code] = counts.get(name, {}).get(code, 0) + times
             log = [asdict(one) for one in self._log if one.number > since and caller in (None, one.caller)]
             return {"counts": counts, "last": self._written, "log": log}
 
-    def clear(self) -> None:
+    def clear(self, caller: str | None) -> None:
+        """Forget all counts, or one caller's."""
         with self._lock:
-            self._counts.clear()
-            self._log.clear()
+            self._counts = Counter({key: times for key, times in self._counts.items() if caller not in (None, key[2])})

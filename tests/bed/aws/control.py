@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from tests.bed.aws import rds
 from tests.bed.aws.containers import OURS, Contained, environment_of
-from tests.bed.aws.events import Bus, Weather
+from tests.bed.aws.events import Bus
 from tests.bed.aws.fakes import KINDS, Fake
 from tests.bed.aws.functions import Function
 from tests.bed.aws.gateway import Gateway
@@ -77,11 +77,13 @@ class Control:
     def _calls(self, wanted: Wanted) -> Any:
         return self.gateway.journal.shown(int(wanted.get("since", 0)), wanted.get("caller"))
 
-    def _reset(self, _wanted: Wanted) -> Any:
-        """Forget counts, faults and the weather; the secrets stay."""
-        self.gateway.board.clear()
-        self.gateway.journal.clear()
-        self.bus.change(asdict(Weather()))
+    def _reset(self, wanted: Wanted) -> Any:
+        """Forget counts and faults (of one caller when named), and without a caller the weather; the secrets stay."""
+        caller = wanted.get("caller")
+        self.gateway.board.clear(caller)
+        self.gateway.journal.clear(caller)
+        if caller is None:
+            self.bus.clear_up()
         return {}
 
     def _wait_for_fault(self, wanted: Wanted, number: str) -> Any:
@@ -125,7 +127,7 @@ class Control:
         return {"now": self.gateway.world.clock.now()}
 
     def _change_weather(self, wanted: Wanted) -> Any:
-        self.bus.change(wanted)
+        self.bus.change(wanted.pop("secret", ""), wanted)
         return self.bus.shown()["weather"]
 
 

@@ -20,19 +20,6 @@ DETAIL_TYPE = "Secret Label Updated"
 
 
 @dataclass
-class Weather:
-    """How the bus treats events. delay: seconds, each. lose: the next so many are lost. copies: how often each arrives.
-
-    shuffle: so many are collected, then delivered in the reverse order.
-    """
-
-    delay: float = 0.0
-    lose: int = 0
-    copies: int = 1
-    shuffle: int = 0
-
-
-@dataclass
 class Delivered:
     """One event and what became of it: `delivered to QUEUE`, `lost`, `no rule`, or why a queue refused it."""
 
@@ -44,13 +31,29 @@ class Delivered:
 
 
 @dataclass
-class Bus:
-    """The default bus of every account and Region, with one thread that delivers."""
+class Weather:
+    """How events fare. delay: seconds, each. lose: the next so many are lost. copies: how often each arrives.
 
-    weather: Weather = field(default_factory=Weather)
+    shuffle: so many are collected, then delivered in the reverse order.
+    """
+
+    delay: float = 0.0
+    lose: int = 0
+    copies: int = 1
+    shuffle: int = 0
+    collected: list[tuple[Region, dict[str, Any], Delivered]] = field(default_factory=list[Any])
+
+    def shown(self) -> dict[str, Any]:
+        return {"delay": self.delay, "lose": self.lose, "copies": self.copies, "shuffle": self.shuffle}
+
+
+@dataclass
+class Bus:
+    """The default bus of every account and Region, with one thread that delivers; the weather goes by the secret's name."""
+
     log: list[Delivered] = field(default_factory=list[Delivered])
+    _weather: dict[str, Weather] = field(default_factory=dict[str, Weather])
     _waiting: list[tuple[float, int, Region, dict[str, Any], Delivered]] = field(default_factory=list[Any])
-    _collected: list[tuple[Region, dict[str, Any], Delivered]] = field(default_factory=list[Any])
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -63,33 +66,46 @@ class Bus:
         delivered = Delivered(event["id"], secret.arn, label, version_id)
         with self._changed:
             self.log.append(delivered)
-            if self.weather.lose > 0:
-                self.weather.lose -= 1
+            weather = self._weather_over(secret.name)
+            if weather.lose > 0:
+                weather.lose -= 1
                 delivered.fate.append("lost")
                 return
-            self._collected.append((region, event, delivered))
-            if len(self._collected) >= self.weather.shuffle:
-                self._send_collected()
+            weather.collected.append((region, event, delivered))
+            if len(weather.collected) >= weather.shuffle:
+                self._send(weather)
 
-    def _send_collected(self) -> None:
-        collected, self._collected = self._collected, []
-        if self.weather.shuffle:
+    def _weather_over(self, name: str) -> Weather:
+        """That of the longest beginning of the name for which some was ordered, else fair."""
+        return max(((start, weather) for start, weather in self._weather.items() if name.startswith(start)), default=("", Weather()))[1]
+
+    def _send(self, weather: Weather) -> None:
+        collected, weather.collected = weather.collected, []
+        if weather.shuffle:
             collected.reverse()
+        due = time.monotonic() + weather.delay
         for region, event, delivered in collected:
-            for _ in range(self.weather.copies):
-                due = time.monotonic() + self.weather.delay
+            for _ in range(weather.copies):
                 heapq.heappush(self._waiting, (due, next(self._order), region, event, delivered))
         self._changed.notify_all()
 
-    def change(self, weather: dict[str, Any]) -> None:
-        """Set the weather anew; what was collected for shuffling is let go."""
+    def change(self, start: str, wanted: dict[str, Any]) -> None:
+        """Order weather over the secrets whose names start so; what was collected for shuffling is let go."""
         with self._changed:
-            self.weather = Weather(**{**asdict(self.weather), **weather})
-            self._send_collected()
+            weather = self._weather.get(start, Weather())
+            self._weather[start] = Weather(**{**weather.shown(), **wanted})
+            self._send(weather)
+
+    def clear_up(self) -> None:
+        with self._changed:
+            for weather in self._weather.values():
+                self._send(weather)
+            self._weather.clear()
 
     def shown(self) -> dict[str, Any]:
         with self._changed:
-            return {"weather": asdict(self.weather), "events": [asdict(one) for one in self.log]}
+            weather = {start: weather.shown() for start, weather in self._weather.items()}
+            return {"weather": weather, "events": [asdict(one) for one in self.log]}
 
     def _deliver_for_ever(self) -> None:
         while True:

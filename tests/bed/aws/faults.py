@@ -106,9 +106,11 @@ class Board:
             self._released[number] = not drop
             self._changed.notify_all()
 
-    def clear(self) -> None:
-        for number in list(self._faults):
-            self.release(number, drop=True)
+    def clear(self, caller: str | None) -> None:
+        """End all faults, or those that are meant for one caller; what they hold is dropped."""
+        for number, fault in list(self._faults.items()):
+            if caller in (None, fault.caller):
+                self.release(number, drop=True)
 
     def shown(self) -> list[Fault]:
         with self._changed:

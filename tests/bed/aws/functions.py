@@ -60,6 +60,10 @@ class Registry:
     def release(self, arn: str) -> None:
         self._functions[arn].release()
 
+    def settings(self, arn: str) -> dict[str, Any]:
+        """What was said when the function was registered."""
+        return self._kinds.get(arn, {})
+
     def shown(self) -> list[dict[str, Any]]:
         return list(self._kinds.values())
 

@@ -98,7 +98,7 @@ class Engine:
             secret.versions[token] = labels.new(token, region.world.clock.now())
             labels.attach(secret.versions, labels.PENDING, token)
         touch(region, secret)
-        self._begin(region, Run(secret.arn, token))
+        self._begin(region, secret, Run(secret.arn, token))
 
     def _start_test(self, region: Region, secret: Secret, token: str) -> None:
         """RotateImmediately=false: testSecret alone, on a temporary AWSPENDING with the current value."""
@@ -108,19 +108,19 @@ class Engine:
         secret.versions[token] = labels.new(token, region.world.clock.now()) | value
         labels.attach(secret.versions, labels.PENDING, token)
         touch(region, secret)
-        self._begin(region, Run(secret.arn, token, steps=("testSecret",)))
+        self._begin(region, secret, Run(secret.arn, token, steps=("testSecret",)))
 
-    def _begin(self, region: Region, run: Run) -> None:
+    def _begin(self, region: Region, secret: Secret, run: Run) -> None:
+        patience = self._patience(secret.rotation_lambda_arn, run)
         with self._changed:
             self.runs.append(run)
-        threading.Thread(target=self._run, args=(region, run), name=f"rotation of {run.secret}", daemon=True).start()
+        threading.Thread(target=self._run, args=(region, run, *patience), name=f"rotation of {run.secret}", daemon=True).start()
 
-    def _run(self, region: Region, run: Run) -> None:
-        most = self.attempts if run.steps == STEPS else 1
+    def _run(self, region: Region, run: Run, attempts: int, pause: float) -> None:
         result = "failed"
-        while result == "failed" and run.attempt < most:
+        while result == "failed" and run.attempt < attempts:
             if run.attempt:
-                self._rest()
+                threading.Event().wait(pause)
             run.attempt += 1
             result = self._attempt(region, run)
         if run.steps != STEPS:
@@ -129,8 +129,12 @@ class Engine:
             run.result = result
             self._changed.notify_all()
 
-    def _rest(self) -> None:
-        threading.Event().wait(self.pause)
+    def _patience(self, arn: str, run: Run) -> tuple[int, float]:
+        """How often a rotation is tried, and the seconds between; a function may have its own. A test is tried once."""
+        if run.steps != STEPS:
+            return 1, 0.0
+        settings = self.registry.settings(arn)
+        return int(settings.get("attempts", self.attempts)), float(settings.get("pause", self.pause))
 
     def _attempt(self, region: Region, run: Run) -> str:
         """Run all steps once; on success AWSPENDING goes and the dates are set, on failure the label stays."""
