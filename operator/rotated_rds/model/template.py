@@ -4,10 +4,12 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from rotated_rds.model.database import Engine
 from rotated_rds.model.errors import Reason, Refused
@@ -74,8 +76,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         self.tests = {}
         self.globals = {}
 
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        raise SecurityError(f"{operator} is not allowed")
 
-_SANDBOX = _Sandbox()
+
+SANDBOX = _Sandbox()
 
 
 def secret_data(keys: Iterable[str], template: Mapping[str, str], fields: Fields) -> dict[str, bytes]:
@@ -193,11 +198,11 @@ def _compiled(text: str, field: str) -> Template:
 
 @lru_cache(maxsize=1024)
 def _compile(text: str) -> Template:
-    tree = _SANDBOX.parse(text)
+    tree = SANDBOX.parse(text)
     if sum(1 for _ in tree.find_all(nodes.Name)) > NAMES_LIMIT:
         raise TemplateSyntaxError(f"more than {NAMES_LIMIT} uses of names: write less", 1)
     _check(tree)
-    return _SANDBOX.from_string(tree)
+    return SANDBOX.from_string(tree)
 
 
 def _check(node: nodes.Node) -> None:
