@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rotated_rds.model.database import Engine
 from rotated_rds.model.errors import Reason, Refused
@@ -76,7 +77,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         self.tests = {}
         self.globals = {}
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002  Jinja2's signature
         raise SecurityError(f"{operator} is not allowed")
 
 
