@@ -20,8 +20,17 @@ _ASKED = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "bed: asks for a part of the bed (given by itself to whatever does)")
     if not hasattr(config, "workerinput"):
         sessions.claim()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """So that `-m "not bed"` chooses what runs without one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "bed" in item.fixturenames:
+            item.add_marker("bed")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

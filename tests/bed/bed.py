@@ -60,7 +60,7 @@ class Bed:
 
     def alive(self, part: str) -> bool:
         """Whether the part came up and none of its processes has ended since."""
-        return part in self.facts() and all(one.alive for one in self.processes.recorded() if one.part == part)
+        return part in self.facts() and all(one.alive for one in self.processes.of_part(part))
 
     def remove(self) -> None:
         """End every process of this bed and delete its folder."""

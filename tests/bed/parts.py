@@ -2,9 +2,10 @@
 
 import importlib
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 
+from tests.bed import build, kubernetes
 from tests.bed.bed import Bed, Facts
 from tests.bed.processes import BedError
 
@@ -48,31 +49,40 @@ def bring_up(bed: Bed, wanted: Iterable[str]) -> None:
     """Start what is wanted and not alive. When one part fails, all that this call started is ended again."""
     missing = [part for part in chosen(wanted) if not alive(bed, part)]
     starters = {part: starter(part) for part in missing}
-    for part in missing:
-        bed.processes.end_part(part)
-        bed.forget(part)
+    if "kubernetes" in missing:
+        build.ensure(kubernetes.PROGRAMS, bed.say)  # here, where an interrupt ends the compiler too
+    _end(bed, missing)
     try:
         for group in (_TOGETHER, _AFTER):
             _start_together(bed, {part: start for part, start in starters.items() if part in group})
     except BaseException:
-        for part in reversed(missing):
-            bed.processes.end_part(part)
-            bed.forget(part)
+        _end(bed, missing)
         raise
 
 
-def _start_together(bed: Bed, starters: dict[str, Starter]) -> None:
+def _end(bed: Bed, parts: Sequence[str]) -> None:
+    for part in reversed(parts):
+        bed.processes.end_part(part)
+        bed.forget(part)
+
+
+def _start_together(bed: Bed, starters: Mapping[str, Starter]) -> None:
     if not starters:
         return
-    with ThreadPoolExecutor(len(starters)) as pool:
-        running = {part: pool.submit(_start, bed, part, start) for part, start in starters.items()}
-    failed: Sequence[str] = [part for part, one in running.items() if one.exception()]
-    for part, one in running.items():
-        if part not in failed:
-            bed.remember(part, one.result())
-    if failed:
-        error = running[failed[0]].exception()
-        raise BedError(f"{failed[0]} does not start: {error}") from error
+    pool = ThreadPoolExecutor(len(starters))
+    running = {part: pool.submit(_start, bed, part, start) for part, start in starters.items()}
+    try:
+        wait(running.values())
+    except BaseException:
+        _end(bed, list(starters))  # so that those who wait for a process give up
+        raise
+    finally:
+        pool.shutdown()
+    errors = {part: error for part, one in running.items() if (error := one.exception())}
+    for part in running.keys() - errors.keys():
+        bed.remember(part, running[part].result())
+    for part, error in errors.items():
+        raise BedError(f"{part} does not start: {error}") from error
 
 
 def _start(bed: Bed, part: str, start: Starter) -> Facts:

@@ -101,6 +101,10 @@ class Processes:
             return []
         return [Recorded(**json.loads(line)) for line in self._file.read_text().splitlines()]
 
+    def of_part(self, part: str) -> list[Recorded]:
+        """The newest process of each name that the part started, oldest first: who was started anew has taken its place."""
+        return list({one.name: one for one in self.recorded() if one.part == part}.values())
+
     def named(self, name: str) -> Recorded | None:
         """The living process of that name."""
         return next((one for one in reversed(self.recorded()) if one.name == name and one.alive), None)

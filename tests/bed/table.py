@@ -14,10 +14,9 @@ _ADDRESSES = ("kubeconfig", "server", "endpoint", "url")
 def table(bed: Bed) -> tuple[list[str], bool]:
     """Its lines, and whether all is well: every part that came up is alive."""
     facts = bed.facts()
-    recorded = bed.processes.recorded()
-    known = list(dict.fromkeys([*facts, *(one.part for one in recorded)]))
+    known = list(dict.fromkeys([*facts, *(one.part for one in bed.processes.recorded())]))
     states = {part: _state(bed, part, facts) for part in known}
-    rows = [row for part in known for row in _rows(part, states[part], facts.get(part, {}), recorded)]
+    rows = [row for part in known for row in _rows(part, states[part], facts.get(part, {}), bed.processes.of_part(part))]
     return _aligned([_HEAD, *rows]), bool(known) and all(state == "up" for state in states.values())
 
 
@@ -27,8 +26,8 @@ def _state(bed: Bed, part: str, facts: Mapping[str, Facts]) -> str:
     return "up" if parts.alive(bed, part) else "broken"
 
 
-def _rows(part: str, state: str, facts: Facts, recorded: Sequence[Recorded]) -> list[tuple[str, ...]]:
-    rows = [("", "", one.name, str(one.pid), memory(one.pid) if one.alive else "ended", "") for one in recorded if one.part == part]
+def _rows(part: str, state: str, facts: Facts, processes: Sequence[Recorded]) -> list[tuple[str, ...]]:
+    rows = [("", "", one.name, str(one.pid), memory(one.pid) if one.alive else "ended", "") for one in processes]
     rows = rows or [("", "", "-", "-", "-", "")]
     return [(part or "-", state, *rows[0][2:5], address(facts)), *rows[1:]]
 
