@@ -1,38 +1,64 @@
 """The bed's AWS: moto's server in one process, corrected where it differs from AWS and it matters to us (see docs/fidelity.md)."""
 
+import http.client
 import json
 import os
+import signal
 import sys
-import urllib.error
-import urllib.request
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from tests.bed import paths
 from tests.bed.bed import Bed, Facts
-from tests.bed.processes import free_port, until
+from tests.bed.ports import alive_until
 
 NAME = "aws"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+DATABASES = ("postgres", "mariadb", "mysql")
 
 
 def start(bed: Bed) -> Facts:
-    """Start the server; it is ready when this returns. What it keeps, it keeps in memory."""
-    port = free_port()
-    endpoint = f"http://127.0.0.1:{port}"
+    """Start the server; it is ready when this returns, and RDS knows the bed's databases as `bed-postgres` and so on.
+
+    What it keeps, it keeps in memory.
+    """
+    told = bed.folder / "aws.port"
+    told.unlink(missing_ok=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     places = f"{paths.REPO / 'operator'}{os.pathsep}{paths.REPO}"
     bed.processes.start(
-        NAME, [sys.executable, "-m", "tests.bed.aws", "--port", str(port)], env={**environment, "PYTHONPATH": places}, cwd=paths.REPO
+        NAME,
+        [sys.executable, "-m", "tests.bed.aws", "--tell", told],
+        env={**environment, "PYTHONPATH": places},
+        cwd=paths.REPO,
+        ending=signal.SIGKILL,
     )
-    until(f"AWS on {endpoint}", lambda: _ready(bed, endpoint))
+    alive_until(bed, NAME, told.exists, what="AWS listens")
+    endpoint = f"http://127.0.0.1:{told.read_text()}"
+    for part in DATABASES:
+        if part in bed.facts():
+            _place(endpoint, part, bed.facts()[part])
     return {"endpoint": endpoint, "region": REGION, "account": ACCOUNT}
 
 
-def _ready(bed: Bed, endpoint: str) -> bool:
-    if bed.processes.named(NAME) is None:
-        raise RuntimeError(f"the bed's AWS ended: {bed.processes.tail(NAME)}")
+def healthy(bed: Bed) -> bool:
+    """Whether it answers where it said it would."""
     try:
-        with urllib.request.urlopen(f"{endpoint}/bed/health", timeout=1) as answer:  # noqa: S310 - our own address
-            return bool(json.load(answer)["ready"])
-    except (urllib.error.URLError, OSError):
+        return _ask(str(bed.facts()[NAME]["endpoint"]), "GET", "health", {})
+    except OSError:
         return False
+
+
+def _place(endpoint: str, part: str, facts: Facts) -> None:
+    wanted = {"instance": f"bed-{part}", "engine": facts["engine"], "host": facts["host"], "port": facts["port"]}
+    _ask(endpoint, "POST", "rds", wanted)
+
+
+def _ask(endpoint: str, method: str, path: str, wanted: Mapping[str, object]) -> bool:
+    connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=10)
+    try:
+        connection.request(method, f"/bed/{path}", json.dumps(wanted))
+        return connection.getresponse().status == http.client.OK
+    finally:
+        connection.close()
