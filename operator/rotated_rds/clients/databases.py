@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from rotated_rds.clients import postgres, postgres_session
+from rotated_rds.clients import mysql, mysql_session, postgres, postgres_session
 from rotated_rds.clients.addresses import joined, resolve
 from rotated_rds.clients.deadline import Deadline
-from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session
+from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session, not_logged_in
 from rotated_rds.clients.versions import require_supported
-from rotated_rds.model.database import Endpoint, Login, Verdict
+from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
 
 __all__ = ["LOGIN_TIMEOUT", "LoginRefused", "LoginUnavailable", "LostAnswer", "Session", "login", "require_supported", "session"]
 
@@ -34,9 +34,10 @@ def login(
     text = password.get_secret_value()
     if not found:
         return Login(Verdict.UNREACHABLE, "dns")
-    if "\0" in text or "\0" in username:  # libpq would send what stands before it, and the answer would be about that
-        return Login(Verdict.UNKNOWN, "nul", joined(found[0], endpoint.port))
-    return postgres.login(endpoint, username, text, found, deadline)
+    if not username or "\0" in text or "\0" in username:  # drivers would send something else, and the answer would be about that
+        return Login(Verdict.UNKNOWN, "unsendable", joined(found[0], endpoint.port))
+    room = postgres if endpoint.engine is Engine.POSTGRES else mysql
+    return room.login(endpoint, username, text, found, deadline)
 
 
 @contextmanager
@@ -53,4 +54,7 @@ def session(endpoint: Endpoint, username: str, password: SecretStr, *, user: str
 def _opener(endpoint: Endpoint, username: str, password: SecretStr, user: str, *, admin: bool) -> AbstractContextManager[Session]:
     deadline = Deadline(LOGIN_TIMEOUT)
     addresses = resolve(endpoint.host, endpoint.port, deadline)
-    return postgres_session.locked(endpoint, username, password, addresses, deadline, user=user, admin=admin)
+    if not addresses:
+        raise not_logged_in(endpoint, username, Login(Verdict.UNREACHABLE, "dns"))
+    room = postgres_session if endpoint.engine is Engine.POSTGRES else mysql_session
+    return room.locked(endpoint, username, password, addresses, deadline, user=user, admin=admin)

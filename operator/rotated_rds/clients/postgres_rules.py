@@ -17,6 +17,8 @@ SELECT r.rolcanlogin, coalesce(r.rolvaliduntil < now(), false), r.rolsuper, r.ro
 """
 _SINCE_ADMIN_OPTION = (16,)
 _RDS_OWN = "rdsadmin"
+_PASSING = ("08", "40", "53", "55", "57", "58", "XX")  # connection, rollback, resources, state, operator, system, internal
+_REJECTED = ("22", "28", "P0")  # what passwordcheck and its like raise
 
 
 @dataclass(frozen=True)
@@ -109,17 +111,23 @@ def _too_weak(user: str, account: Account, admin: str, version: tuple[int, ...])
 def refusal(user: str, code: str, *, admin: bool) -> Problem | None:
     """Tell what a definite SQLSTATE of ALTER ROLE means; None for a passing trouble of the server's."""
     if code == "42501":
-        if admin:
-            return Refused(
-                Reason.ADMIN_INSUFFICIENT, f"the administrator may not change {user!r}: grant CREATEROLE, ADMIN OPTION, rds_password"
-            )
-        return Refused(
-            Reason.PASSWORD_RESTRICTED, f"user {user!r} may not change its own password: GRANT rds_password, or name an administrator"
-        )
+        return _denied(user, admin=admin)
     if code == "42704":
         return Refused(Reason.USER_NOT_FOUND, f"the database has no user {user!r}: create it")
     if code == "25006":
         return Unavailable(Reason.UNAVAILABLE, "the server is read-only: it is not the writer")
-    if code[:2] in ("08", "40", "53", "55", "57", "58", "XX"):  # connection, rollback, resources, state, operator, system, internal
+    if code[:2] in _PASSING:
         return None
-    return Refused(Reason.PASSWORD_POLICY, f"the server rejected the new password for {user!r} ({code}): see spec.rotation.password")
+    if code[:2] in _REJECTED:
+        return Refused(Reason.PASSWORD_POLICY, f"the server rejected the new password for {user!r} ({code}): see spec.rotation.password")
+    return Refused(Reason.ROTATION_FAILED, f"the server did not change the password of {user!r} ({code})")
+
+
+def _denied(user: str, *, admin: bool) -> Refused:
+    if admin:
+        return Refused(
+            Reason.ADMIN_INSUFFICIENT, f"the administrator may not change {user!r}: grant CREATEROLE, ADMIN OPTION, rds_password"
+        )
+    return Refused(
+        Reason.PASSWORD_RESTRICTED, f"user {user!r} may not change its own password: GRANT rds_password, or name an administrator"
+    )

@@ -12,13 +12,14 @@ from rotated_rds.clients.postgres import open_wire
 from rotated_rds.clients.sessions import (
     IDLE_TIMEOUT,
     LOCK_TIMEOUT,
+    SERVER_TIMEOUT,
     STATEMENT_TIMEOUT,
     Lost,
-    LostAnswer,
     Said,
     digest,
     locked_elsewhere,
     lost,
+    nobody_knows,
     not_logged_in,
     not_the_writer,
     unlucky,
@@ -26,14 +27,13 @@ from rotated_rds.clients.sessions import (
 from rotated_rds.clients.versions import numbers, require_supported
 from rotated_rds.clients.wire import Row, Wire
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Reason
 
 _LOCKED_ELSEWHERE = ("55P03", "57014")  # lock_timeout, statement_timeout
 # With `ALTER ROLE x SET role = owner` x cannot change its own password; and no schema of the user's may catch our calls.
 _SETTINGS = (
     "SET ROLE NONE; SET search_path TO pg_catalog; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
     f" SET tcp_keepalives_count = 3; SET lock_timeout = {LOCK_TIMEOUT.seconds * 1000};"
-    f" SET statement_timeout = {STATEMENT_TIMEOUT.seconds * 1000}"
+    f" SET statement_timeout = {int(SERVER_TIMEOUT.total_seconds() * 1000)}"
 )
 
 
@@ -72,7 +72,7 @@ class PostgresSession:
         if numbers(self.version) >= (14,):
             self._ask(f"SET idle_session_timeout = {IDLE_TIMEOUT.seconds * 1000}")
         try:
-            self._wire.ask(f"SELECT pg_advisory_lock({lock_number(user)})", STATEMENT_TIMEOUT * 2)
+            self._wire.ask(f"SELECT pg_advisory_lock({lock_number(user)})", STATEMENT_TIMEOUT)
         except Said as error:
             raise (locked_elsewhere(user) if error.code in _LOCKED_ELSEWHERE else unlucky(self._endpoint, error)) from None
         except Lost:
@@ -91,11 +91,11 @@ class PostgresSession:
             raise not_the_writer(self._endpoint)
         verifier = self._wire.verifier(user, new.get_secret_value())
         try:
-            self._wire.ask(f"ALTER ROLE {self._wire.identifier(user)} PASSWORD {self._wire.literal(verifier)}", STATEMENT_TIMEOUT * 2)
+            self._wire.ask(f"ALTER ROLE {self._wire.identifier(user)} PASSWORD {self._wire.literal(verifier)}", STATEMENT_TIMEOUT)
         except Said as error:
-            raise (self._refusal(user, error) if error.definite else self._nobody_knows()) from None
+            raise (self._refusal(user, error) if error.definite else nobody_knows(self._endpoint)) from None
         except Lost:
-            raise self._nobody_knows() from None
+            raise nobody_knows(self._endpoint) from None
 
     def sessions_of(self, user: str) -> int:
         sql = f"SELECT count(*) FROM pg_stat_activity WHERE usename = {self._wire.literal(user)} AND pid <> pg_backend_pid()"  # noqa: S608  a literal that libpq quoted
@@ -106,7 +106,7 @@ class PostgresSession:
 
     def _ask(self, sql: str) -> list[Row]:
         try:
-            return self._wire.ask(sql, STATEMENT_TIMEOUT * 2)  # the server's own time-out comes first
+            return self._wire.ask(sql, STATEMENT_TIMEOUT)
         except Said as error:
             raise unlucky(self._endpoint, error) from None
         except Lost:
@@ -114,9 +114,6 @@ class PostgresSession:
 
     def _refusal(self, user: str, error: Said) -> Exception:
         return postgres_rules.refusal(user, error.code, admin=self._admin) or unlucky(self._endpoint, error)
-
-    def _nobody_knows(self) -> LostAnswer:
-        return LostAnswer(Reason.UNAVAILABLE, f"{self._endpoint.engine} at {self._endpoint.address} gave no answer to a change of password")
 
 
 def lock_number(user: str) -> int:

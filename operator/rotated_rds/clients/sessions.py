@@ -11,6 +11,7 @@ from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 
 LOGIN_TIMEOUT = timedelta(seconds=5)  # name lookup, TCP, TLS and handshake together
 STATEMENT_TIMEOUT = timedelta(seconds=3)
+SERVER_TIMEOUT = timedelta(seconds=2.5)  # the server gives up before us, so that it does not go on behind our back
 LOCK_TIMEOUT = timedelta(seconds=2)
 # The server ends a session that nobody uses any more, so that a dead client's lock does not stay for hours.
 IDLE_TIMEOUT = timedelta(seconds=60)
@@ -110,3 +111,7 @@ def unlucky(endpoint: Endpoint, error: Said) -> Unavailable:
 
 def not_the_writer(endpoint: Endpoint) -> Unavailable:
     return Unavailable(Reason.UNAVAILABLE, f"{endpoint.engine} at {endpoint.address} is read-only: it is not the writer")
+
+
+def nobody_knows(endpoint: Endpoint) -> LostAnswer:
+    return LostAnswer(Reason.UNAVAILABLE, f"{endpoint.engine} at {endpoint.address} gave no answer to a change of password")
