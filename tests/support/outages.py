@@ -1,18 +1,21 @@
-"""Databases of a test's own, and what can befall them: stopped, started, frozen, full, read only."""
+"""Databases of a test's own, and what can befall them: stopped, started, frozen, full, read only, of another name."""
 
 import os
 import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.bed.bed import Bed, Facts
 from tests.bed.databases import INSTANCES, PARTS
 from tests.bed.databases import postgres as postgresql
+from tests.bed.databases.ground import Ground
 from tests.bed.databases.server import Server, launch
-from tests.bed.databases.sql import answers
+from tests.bed.databases.sql import answers, as_root
+from tests.bed.pki import Authority
 from tests.bed.processes import BedError, Recorded
 
 # The shell resumes what it stopped when its input ends, also when the test that holds the other end is killed.
@@ -23,6 +26,8 @@ echo frozen; read -r _
 [ -z "$children" ] || kill -CONT $children
 kill -CONT "$1"
 """
+
+_RELOAD_TLS = {"postgres": "SELECT pg_reload_conf()", "mariadb": "FLUSH SSL", "mysql": "ALTER INSTANCE RELOAD TLS"}
 
 
 def start_another(bed: Bed, name: str, engine: str = "postgres", settings: Mapping[str, str] | None = None) -> Facts:
@@ -62,6 +67,17 @@ def standby(bed: Bed, primary: Facts) -> Generator[Facts]:
         yield facts
     finally:
         remove(bed, facts)
+
+
+def serve_certificate(facts: Facts, authority: Authority, names: Sequence[str]) -> None:
+    """Let a server show another certificate from now on: for other names, or by another authority."""
+    server = _own(facts)
+    pair = authority.issue(f"{server.part}-other", names[0], names=names)
+    ground = Ground(Path(server.folder))
+    with as_root(server) as root:
+        shutil.copyfile(pair.certificate, ground.certificate)
+        shutil.copyfile(pair.key, ground.key)
+        root.run(_RELOAD_TLS[server.engine])
 
 
 def stop(bed: Bed, facts: Facts) -> None:

@@ -118,6 +118,11 @@ class Relay:
                 event.clear()
             self._strikes.append(_Strike(fault, at, self._connections if of_new else 0))
 
+    @property
+    def struck(self) -> bool:
+        """Whether the flight of a strike has begun; a walk over all flights ends when it has not."""
+        return self._struck.is_set()
+
     def wait_until_struck(self, seconds: float = _PATIENCE) -> None:
         """Return once a strike's flight has begun."""
         _wait(self._struck, "the flight to strike", seconds)
