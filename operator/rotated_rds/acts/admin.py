@@ -51,14 +51,14 @@ def _fits(state: SecretState, value: SecretValue, endpoint: Endpoint) -> None:
         if state.owning_service == "rds" and any(tag in state.tags for tag in _PRIMARY_TAGS):
             return
         raise Refused(Reason.ADMIN_MISMATCH, f'{_FIELD}: {state.name} names no host; add "host" to its JSON')
-    if value.host.lower() != endpoint.host.lower() and not _same_place(value.host, endpoint):
+    if value.host.lower() != endpoint.host.lower() and not same_place(value.host, endpoint):
         raise Refused(
             Reason.ADMIN_MISMATCH,
             f"{_FIELD}: {state.name} is for host {value.host}, this database is {endpoint.host}; name its administrator's secret",
         )
 
 
-def _same_place(host: str, endpoint: Endpoint) -> bool:
+def same_place(host: str, endpoint: Endpoint) -> bool:
     """Two names of one address: an alias, or the address itself."""
     deadline = Deadline(databases.LOGIN_TIMEOUT)
     here = addresses.resolve(endpoint.host, endpoint.port, deadline)

@@ -11,11 +11,13 @@ from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
+from rotated_rds.model.secret import PENDING, SecretState
 
 
 class End(StrEnum):
     MOVED = "moved"  # AWSCURRENT stands on the new version, which logs in
     FAILED = "failed"  # a definite no: nothing changed, or it was put back
+    KNOWN = "known"  # this version id holds a value already, without a label
     LATER = "later"  # nobody knows yet: look again
 
 
@@ -32,8 +34,8 @@ class Ended:
 class Change:
     """What is to become of one user: from the version AWSCURRENT to the version AWSPENDING.
 
-    old: AWSCURRENT's credential; None where nobody knows a working one. fresh: pending was stored in this very pass,
-    so that no login can succeed with it yet (SAFETY.md B4).
+    old: AWSCURRENT's credential. create: the new version is stored under the lock too, so that two actors cannot both do it,
+    and so that no login is tried with it before its first change (SAFETY.md B4).
     """
 
     secrets: SecretsManager
@@ -43,11 +45,16 @@ class Change:
     owner: str
     old: Credential
     new: Credential
-    fresh: bool = False
+    create: bool = False
+
+    @property
+    def changes_password(self) -> bool:
+        """False for a new endpoint, which keeps the password (SAFETY.md E5)."""
+        return self.new.password != self.old.password
 
 
 def set_and_finish(change: Change, opener: Opener) -> Ended:
-    """Set the new password, log in with it, move AWSCURRENT; put the old one back on a definite no (SAFETY.md A3, C1, C2).
+    """Store the new password, set it, log in with it, move AWSCURRENT; put the old one back on a definite no (SAFETY.md A3, C1, C2).
 
     The session stays open from before the change until AWSCURRENT has moved. Raises Refused before any change, Unavailable.
     """
@@ -55,16 +62,37 @@ def set_and_finish(change: Change, opener: Opener) -> Ended:
     with databases.session(change.endpoint, opener.username, opener.password, user=user, admin=opener.admin) as session:
         if (moved := _moved_meanwhile(change)) is not None:
             return moved
-        if not change.fresh:
-            verdict = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)
-            if verdict.verdict.proves:
-                return _finish(change, session, opener)
-            if verdict.verdict is not Verdict.REFUSED:
-                return Ended(End.LATER, Reason.UNREACHABLE, f"the new password could not be tried ({verdict.verdict} {verdict.code})")
         if not session.writer:
             raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the rotation waits for the writer")
-        session.check(user)
-        return _set(change, session, opener)
+        if change.create:
+            session.check(user)
+            if (known := _store(change)) is not None:
+                return known
+        elif (ended := _try_again(change, session, opener)) is not None:
+            return ended
+        return _set(change, session, opener) if change.changes_password else _finish(change, session, opener)
+
+
+def _store(change: Change) -> Ended | None:
+    """PutSecretValue, then read it back as exactly this version under AWSPENDING (SAFETY.md C1)."""
+    if not change.secrets.put_pending(change.arn, change.new.version, change.new.value):
+        return Ended(End.KNOWN)
+    stored = change.secrets.value(change.arn, change.new.version, PENDING)
+    if stored is None or stored.password != change.new.password:
+        return Ended(End.LATER, Reason.UNAVAILABLE, "AWS does not show the new version yet; looking again")
+    return None
+
+
+def _try_again(change: Change, session: Session, opener: Opener) -> Ended | None:
+    """A version of an earlier pass: somebody may have set it already. None: it is refused, so it is to be set."""
+    user = change.new.username
+    tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)
+    if tried.verdict.proves:
+        return _finish(change, session, opener)
+    if tried.verdict is not Verdict.REFUSED:
+        return Ended(End.LATER, Reason.UNREACHABLE, f"the new password could not be tried ({tried.verdict} {tried.code})")
+    session.check(user)
+    return None
 
 
 def _set(change: Change, session: Session, opener: Opener) -> Ended:
@@ -111,9 +139,13 @@ def _moved_meanwhile(change: Change) -> Ended | None:
     state = change.secrets.describe(change.arn)
     if state is None or state.deleted_at:
         return Ended(End.LATER, Reason.UNAVAILABLE, "the secret vanished from AWS during the rotation")
-    if state.owner != change.owner or state.current != change.old.version or state.pending != change.new.version:
+    if state.owner != change.owner or state.current != change.old.version or not _pending_as_expected(change, state):
         return Ended(End.LATER, Reason.UNAVAILABLE, "somebody else moved the secret's labels during the rotation; looking again")
     return None
+
+
+def _pending_as_expected(change: Change, state: SecretState) -> bool:
+    return state.pending == change.new.version or (change.create and state.pending is None)
 
 
 def _finish(change: Change, session: Session | None, opener: Opener | None) -> Ended:

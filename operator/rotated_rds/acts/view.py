@@ -1,7 +1,8 @@
 """One run of the pipeline: what every stage and act may look at."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.clients.world import World
@@ -16,7 +17,7 @@ class Pass:
     """One run of the pipeline: what every stage may look at.
 
     listed: what the sweep showed of the secret, if it differs from what was known; look: AWS is to be read in this pass.
-    request: the one request to carry out, (name, text).
+    request: the one request to carry out, (name, text). clock: for moments after `now`, the pass's beginning.
     """
 
     world: World
@@ -27,6 +28,7 @@ class Pass:
     listed: SecretState | None = None
     look: bool = False
     request: tuple[str, str] | None = None
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> Key:

@@ -126,7 +126,9 @@ class HoldFacts:
     rotating: int = 0
 
 
-def held_back(due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, *, limit: int, interval: timedelta) -> HeldBack | None:
+def held_back(
+    due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, *, limit: int, interval: timedelta
+) -> HeldBack | None:
     """Why a due rotation waits (API.md "Holds"); None when nothing holds it."""
     if due_now.kind in (Kind.FORCED, Kind.ENDPOINT):
         found = _too_soon(due_now, before, now, interval) if due_now.kind is Kind.FORCED else None
@@ -139,11 +141,19 @@ def held_back(due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: d
     return HeldBack(reason=reason, message=message, since=old.since if old and old.reason == reason else now)
 
 
-def _held(due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, limit: int, interval: timedelta) -> tuple[str, str] | None:
+def _held(
+    due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, limit: int, interval: timedelta
+) -> tuple[str, str] | None:
     if facts.rollouts:
-        return "RolloutUnderWay", f"{', '.join(facts.rollouts[:5])}: not ready yet; the rotation starts when they are (annotate rotated-rds.io/force-rotate to go on at once)"
+        return (
+            "RolloutUnderWay",
+            f"{', '.join(facts.rollouts[:5])}: not ready yet; the rotation starts when they are (annotate rotated-rds.io/force-rotate to go on at once)",
+        )
     if facts.jobs and spec.rotation.wait_for_jobs:
-        return "JobRunning", f"{', '.join(facts.jobs[:5])} would be cut off; the rotation starts when they end (or set spec.rotation.waitForJobs: false)"
+        return (
+            "JobRunning",
+            f"{', '.join(facts.jobs[:5])} would be cut off; the rotation starts when they end (or set spec.rotation.waitForJobs: false)",
+        )
     if facts.rotating >= limit:
         return "Budget", f"{facts.rotating} rotations are under way; --max-rotations is {limit}"
     return _too_soon(due_now, before, now, interval)
@@ -154,7 +164,10 @@ def _too_soon(due_now: Due, before: Status, now: datetime, interval: timedelta) 
     last = max((one.finished for one in before.history), default=None)
     if last is None or due_now.kind is Kind.FIRST or now - last >= least:
         return None
-    return "Budget", f"the last rotation ended {int((now - last).total_seconds())} s ago; the next may start {int(least.total_seconds())} s after it"
+    return (
+        "Budget",
+        f"the last rotation ended {int((now - last).total_seconds())} s ago; the next may start {int(least.total_seconds())} s after it",
+    )
 
 
 def job_gave_up(due_now: Due, hold: HeldBack, now: datetime) -> Reason | None:

@@ -97,13 +97,14 @@ class HeldBack(Model):
 
 
 class InProgress(Model):
-    """A rotation that has begun: its version id, its cause, and the spec that it is finished with (SAFETY.md A6)."""
+    """A rotation that has begun: its version id, why it began, the request's text, and the spec that it is finished with (SAFETY.md A6)."""
 
     version_id: str
     attempt: int = 0
     step: str = "create"
     since: FineMoment
     cause: str
+    request: str | None = None
     started_from: str | None = None
     spec: str | None = None
 
@@ -159,6 +160,7 @@ class Status(Model):
     version: str | None = None
     username: str | None = None
     published_at: FineMoment | None = None
+    previous_version_id: str | None = None
     rotation: RotationStatus = RotationStatus()
     history: tuple[Rotated, ...] = ()
     workloads: tuple[WorkloadStatus, ...] = ()

@@ -16,3 +16,22 @@ class Verified:
     read: bool
     username: str | None = None
     changed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Current:
+    """The version under AWSCURRENT. proven: its credential, when it logged in during this very pass, at the end of a rotation of ours."""
+
+    version: str
+    proven: Credential | None = None
+    moved_at: datetime | None = None
+    pending_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version that the Kubernetes Secret holds, and since when. replaced: it took another version's place."""
+
+    version: str
+    at: datetime
+    replaced: bool

@@ -1,6 +1,5 @@
 """Mirrored: a credential that logged in → the Kubernetes Secret holds it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,16 +12,8 @@ from rotated_rds.model.errors import Unavailable, Reason
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.spec import Spec
 from rotated_rds.model.status import Result, holds
-from rotated_rds.model.verified import Verified
+from rotated_rds.model.verified import Published, Verified
 from rotated_rds.acts.view import Pass
-
-
-@dataclass(frozen=True)
-class Published:
-    """The version that the Kubernetes Secret holds, and since when."""
-
-    version: str
-    at: datetime
 
 
 def run(one: Pass, endpoint: Endpoint, verified: Verified) -> Result[Published]:
@@ -30,7 +21,7 @@ def run(one: Pass, endpoint: Endpoint, verified: Verified) -> Result[Published]:
     seen = one.world.kubernetes.secret(one.key.namespace, one.resource.target)
     if seen is not None and (done := _quiet(one, seen, verified)) is not None:
         return _result(one, verified, done)
-    wanted = plan(one.resource, one.spec, endpoint, verified.credential(), seen, one.now)
+    wanted = plan(one.resource, one.spec, endpoint, verified.credential(), seen, one.clock())
     if wanted is None:
         return _result(one, verified, _published(seen, one.now))
     _write(one, seen, wanted)
@@ -86,15 +77,18 @@ def _published(secret: Json | None, now: datetime) -> datetime:
 
 def _measure(one: Pass, verified: Verified) -> None:
     if verified.changed_at is not None and verified.version != one.before.version_id:
-        metrics.PROPAGATION_SECONDS.observe(max(0.0, (one.now - verified.changed_at).total_seconds()))
+        metrics.PROPAGATION_SECONDS.observe(max(0.0, (one.clock() - verified.changed_at).total_seconds()))
 
 
 def _result(one: Pass, verified: Verified, at: datetime) -> Result[Published]:
+    before = one.before
+    previous = before.version_id if before.version_id != verified.version else before.previous_version_id
     return holds(
-        Published(verified.version, at),
+        Published(verified.version, at, replaced=previous is not None),
         f"Secret {one.resource.target} holds version {verified.version[:8]}",
         version_id=verified.version,
         version=verified.version[:8],
-        username=verified.username or one.before.username,
+        previous_version_id=previous,
+        username=verified.username or before.username,
         published_at=at,
     )

@@ -1,0 +1,41 @@
+"""Who depends on the Kubernetes Secret right now: workloads and Pods of the namespace that read it, or that the spec names."""
+
+from collections.abc import Sequence
+
+from rotated_rds.acts.view import Pass
+from rotated_rds.clients.kubernetes import Json
+from rotated_rds.model.rotation import HoldFacts
+from rotated_rds.model.workload import PodSeen, Workload, ordered, read_pod, read_workload, secrets_read, selects
+
+
+def workloads(one: Pass) -> Sequence[Workload]:
+    """All dependents: discovered, named, selected; by wave."""
+    bodies = one.world.kubernetes.workloads(one.key.namespace)
+    return ordered(read_workload(body, one.resource.target) for body in bodies if depends(one, body))
+
+
+def depends(one: Pass, body: Json) -> bool:
+    """Whether a workload is to be restarted for this Secret. What is being deleted is not."""
+    restarts, metadata = one.spec.restarts, body["metadata"]
+    if "deletionTimestamp" in metadata:
+        return False
+    if restarts.discover and one.resource.target in secrets_read(body["spec"]["template"]["spec"], volumes=restarts.volumes):
+        return True
+    if any(ref.kind == body["kind"] and ref.name == metadata["name"] for ref in restarts.workloads):
+        return True
+    return restarts.selector is not None and selects(restarts.selector, metadata.get("labels") or {})
+
+
+def pods(one: Pass) -> Sequence[PodSeen]:
+    """The namespace's Pods that are not over: listed only when a version changed or a rotation is due."""
+    seen = [read_pod(body) for body in one.world.kubernetes.pods(one.key.namespace)]
+    return [pod for pod in seen if pod is not None]
+
+
+def hold_facts(one: Pass) -> HoldFacts:
+    """What may hold a rotation back, as it stands now."""
+    unready = [
+        f"{known.kind}/{known.name} ({known.state})" for known in one.before.workloads if known.state in ("Pending", "Rolling", "Failed")
+    ]
+    jobs = sorted({f"Job/{pod.job}" for pod in pods(one) if pod.job and pod.started and one.resource.target in pod.secrets})
+    return HoldFacts(unready, jobs, one.world.busy("rotation"))

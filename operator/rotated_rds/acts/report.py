@@ -1,0 +1,164 @@
+"""What RotationReady, history and requests say after each turn of a rotation: one function a turn, no call of anything outside."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from rotated_rds import metrics
+from rotated_rds.acts.view import Pass
+from rotated_rds.model import rotation
+from rotated_rds.model.database import Verdict
+from rotated_rds.model.errors import Reason
+from rotated_rds.model.rotation import ROTATES, Due, HoldFacts, Kind
+from rotated_rds.model.schedule import describe
+from rotated_rds.model.status import (
+    HISTORY_LIMIT,
+    HeldBack,
+    InProgress,
+    Notice,
+    RequestStatus,
+    Result,
+    Rotated,
+    RotationStatus,
+    fails,
+    holds,
+    waits,
+)
+from rotated_rds.model.status import Kind as Condition
+from rotated_rds.model.verified import Current
+
+_LOOK_AGAIN = timedelta(seconds=5)
+
+
+def _status(one: Pass, **changes: object) -> RotationStatus:
+    """`status.rotation` with what changed in this turn."""
+    before = one.before.rotation
+    said = {"method": one.spec.method.value, "strategy": one.spec.rotation.strategy.value, **changes}
+    after = before.model_copy(update=said)
+    seen = one.before.model_copy(update={"rotation": after})
+    return after.model_copy(update={"next": rotation.next_text(one.resource, one.spec, seen, one.now)})
+
+
+def answered(one: Pass, result: str, message: str, names: tuple[str, ...] = ROTATES) -> Mapping[str, RequestStatus]:
+    """`status.requests` with the answer to the request of this pass, if it is one of `names`."""
+    if one.request is None or one.request[0] not in names:
+        return one.before.requests
+    name, text = one.request
+    return {**one.before.requests, name: RequestStatus(text=text, time=one.now, result=result, message=message[:300])}  # pyright: ignore[reportArgumentType]  one of the three words
+
+
+def idle(one: Pass, current: str) -> Result[Current]:
+    """Nothing is due. A failure is said until the next success or a `sync`."""
+    error = None if one.asks("sync") else one.before.rotation.last_error
+    status = _status(one, held_back=None, last_error=error)
+    wake = rotation.next_moment(one.resource, one.spec, one.before, one.now)
+    if error:
+        old = one.before.condition(Condition.ROTATION_READY)
+        reason = Reason(old.reason) if old and old.status == "False" else Reason.ROTATION_FAILED
+        return fails(reason, error, value=Current(current), wake=one.before.rotation.not_before or wake, rotation=status)
+    if rotation.overdue(one.resource, one.spec, one.before, one.now):
+        return fails(
+            Reason.ROTATION_OVERDUE,
+            f"the window after {rotation.last_success(one.before, None) or one.resource.created:%Y-%m-%d} went by without a rotation; next {status.next}",
+            value=Current(current),
+            wake=wake,
+            rotation=status,
+        )
+    schedule = rotation.schedule_of(one.spec)
+    text = f"{describe(schedule)}; next {status.next}" if schedule else "rotates on request (no spec.rotation.schedule)"
+    return holds(Current(current), text, wake=wake, rotation=status)
+
+
+def owned_by_aws(one: Pass, current: str) -> Result[Current]:
+    text = "AWS's own rotation is on for this secret: cancel it (cancel-rotate-secret), or use method Lambda or External"
+    return fails(Reason.ROTATION_OWNED_BY_AWS, text, value=Current(current), rotation=_status(one), requests=answered(one, "Refused", text))
+
+
+def foreign(one: Pass, current: str, pending: str, login: Verdict | None) -> Result[Current]:
+    """Somebody else's AWSPENDING stands in the way."""
+    said = {
+        Verdict.OK: "it logs in: the database has it already; move AWSCURRENT to it (update-secret-version-stage)",
+        Verdict.REFUSED: "it is refused: annotate rotated-rds.io/force-rotate to take it off and rotate",
+    }
+    mend = said.get(login, "it could not be tried; see CredentialVerified") if login else "it has no value: take AWSPENDING off it"
+    text = f"version {pending[:8]} is labelled AWSPENDING and is not ours; {mend}"
+    return fails(Reason.PENDING_FOREIGN, text, value=Current(current), rotation=_status(one), requests=answered(one, "Refused", text))
+
+
+def finished_before(one: Pass, current: str, due_now: Due) -> Result[Current]:
+    """This cause has its version already: nothing rotates twice."""
+    status = _status(one, last_rotated=one.before.rotation.last_rotated or one.now, held_back=None)
+    text = f"this {due_now.kind} was carried out before"
+    return holds(Current(current), text, wake=one.now + _LOOK_AGAIN, rotation=status, requests=answered(one, "Done", text))
+
+
+def held(one: Pass, current: str, due_now: Due, hold: HeldBack) -> Result[Current]:
+    """A due rotation waits."""
+    if rotation.job_gave_up(due_now, hold, one.now):
+        text = f"JobRunning: {hold.message}"
+        return holds(Current(current), text, rotation=_status(one, held_back=None), requests=answered(one, "Failed", text))
+    status = _status(one, held_back=hold)
+    wake = one.now + _LOOK_AGAIN
+    if rotation.overdue(one.resource, one.spec, one.before, one.now):
+        return fails(Reason.ROTATION_OVERDUE, f"{hold.reason}: {hold.message}", value=Current(current), wake=wake, rotation=status)
+    return holds(Current(current), f"{hold.reason}: {hold.message}", reason=Reason.HELD_BACK, wake=wake, rotation=status)
+
+
+def begun(one: Pass, current: str, due_now: Due, progress: InProgress, facts: HoldFacts) -> Result[Current]:
+    """Written down; the next pass, at once, carries it out."""
+    status = _status(one, in_progress=progress, held_back=None)
+    cut = [*facts.rollouts, *facts.jobs] if due_now.kind is Kind.FORCED else []
+    notices = (Notice(True, "CredentialCutOff", f"force-rotate does not wait for {', '.join(cut[:10])}"),) if cut else ()
+    text = f"rotating to version {progress.version_id[:8]}"
+    return Result(Current(current), waits(text).outcome, one.now, {"rotation": status}, notices)
+
+
+def under_way(one: Pass, current: str, progress: InProgress, text: str, *, wake: datetime) -> Result[Current]:
+    return waits(f"rotating to version {progress.version_id[:8]}: {text}", wake=wake, value=Current(current))
+
+
+def abandoned(one: Pass, current: str, progress: InProgress, pending: str) -> Result[Current]:
+    """Somebody else took AWSPENDING: theirs stands now."""
+    text = f"version {pending[:8]} took AWSPENDING from our rotation to {progress.version_id[:8]}"
+    return failed(one, current, progress, Reason.PENDING_FOREIGN, text)
+
+
+def failed(one: Pass, current: str, progress: InProgress, reason: Reason, text: str) -> Result[Current]:
+    """A definite end without a new password. A request has ended; a schedule tries again after a pause."""
+    metrics.ROTATIONS.labels(one.spec.method, "Failed").inc()
+    attempts = progress.attempt + 1
+    status = _status(one, in_progress=None, last_error=text, attempts=attempts, not_before=one.now + rotation.pause(progress.attempt))
+    request = {"requests": answered_cause(one, progress, "Failed", text)}
+    return fails(
+        reason, text, value=Current(current), wake=status.not_before, rotation=status, history=_history(one, progress, "Failed"), **request
+    )
+
+
+def succeeded(one: Pass, current: Current, progress: InProgress) -> Result[Current]:
+    ended = one.clock()
+    status = _status(one, in_progress=None, last_error=None, attempts=0, not_before=None, last_rotated=ended, held_back=None)
+    text = f"rotated to version {progress.version_id[:8]}"
+    seconds = (ended - progress.since).total_seconds()
+    return holds(
+        current,
+        f"{text} in {seconds:.1f} s" + (f"; next {status.next}" if status.next else ""),
+        wake=rotation.next_moment(one.resource, one.spec, one.before.model_copy(update={"rotation": status}), one.now),
+        rotation=status,
+        history=_history(one, progress, "Succeeded"),
+        requests=answered_cause(one, progress, "Done", text),
+    )
+
+
+def answered_cause(one: Pass, progress: InProgress, result: str, text: str) -> Mapping[str, RequestStatus]:
+    """The answer goes to the request that began this rotation, not to one that came since."""
+    if progress.cause not in (Kind.REQUEST, Kind.FORCED) or progress.request is None:
+        return one.before.requests
+    name = "rotate" if progress.cause == Kind.REQUEST else "force-rotate"
+    answer = RequestStatus(text=progress.request, time=one.now, result=result, message=text[:300])  # pyright: ignore[reportArgumentType]  one of the three words
+    return {**one.before.requests, name: answer}
+
+
+def _history(one: Pass, progress: InProgress, result: str) -> tuple[Rotated, ...]:
+    ended = one.clock()
+    seconds = round((ended - progress.since).total_seconds(), 1)
+    line = Rotated(version_id=progress.version_id, started=progress.since, finished=ended, result=result, seconds=seconds)  # pyright: ignore[reportArgumentType]  one of the three words
+    return (line, *one.before.history)[:HISTORY_LIMIT]

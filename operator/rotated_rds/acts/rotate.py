@@ -1,0 +1,259 @@
+"""Method Operator: begin a rotation, then carry it on from whatever AWS's labels and the database say."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rotated_rds import metrics
+from rotated_rds.acts import report
+from rotated_rds.acts.admin import Opener, find_admin, read_admin, same_place
+from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
+from rotated_rds.acts.dependents import hold_facts
+from rotated_rds.acts.view import Pass
+from rotated_rds.clients.databases import LoginRefused
+from rotated_rds.model import rotation
+from rotated_rds.model.credential import Credential, SecretValue, generate
+from rotated_rds.model.database import Endpoint, Engine, Verdict
+from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
+from rotated_rds.model.resource import spec_text
+from rotated_rds.model.rotation import Due, Kind
+from rotated_rds.model.secret import CURRENT, PENDING, SecretState, token
+from rotated_rds.model.status import InProgress, Result, waits
+from rotated_rds.model.steps import Facts, PendingIs, Step, next_step
+from rotated_rds.model.verified import Current
+
+
+def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
+    """One pass of method Operator."""
+    current = state.current
+    if current is None:
+        raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
+    if progress := one.before.rotation.in_progress:
+        return _advance(one, endpoint, state, progress)
+    if state.remembered:
+        return report.idle(one, current)
+    if state.rotation_enabled:
+        return report.owned_by_aws(one, current)
+    if (tidied := _tidy_idle(one, endpoint, state)) is not None:
+        return tidied
+    due_now = _due(one, endpoint, state)
+    return report.idle(one, current) if due_now is None else _begin(one, state, due_now)
+
+
+def _due(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Due | None:
+    created = token(f"{state.account}/{state.region}/{state.name}", "create", 0) in state.versions
+    found = rotation.due(one.resource, one.spec, one.before, one.now, created_by_us=created)
+    if found is not None or endpoint is None or one.before.version_id is None:
+        return found
+    value = one.secrets.value(state.arn, state.current or "", CURRENT)
+    if value is None or value.host is None or _is_for(value, endpoint):
+        return None
+    return Due(Kind.ENDPOINT, f"endpoint\n{endpoint.address}\n{state.current}")
+
+
+def _is_for(value: SecretValue, endpoint: Endpoint) -> bool:
+    return (value.port or endpoint.engine.port) == endpoint.port and (value.host == endpoint.host or same_place(value.host or "", endpoint))
+
+
+# begin
+
+
+def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
+    """Write down what is to happen before anything does; the next pass carries it out (SAFETY.md A6)."""
+    current = state.current or ""
+    attempt = one.before.rotation.attempts
+    version = token(state.arn, due_now.cause, attempt)
+    if _is_finished(one, state, version):
+        return report.finished_before(one, current, due_now)
+    facts = hold_facts(one)
+    house = one.world.house
+    hold = rotation.held_back(
+        due_now, one.spec, facts, one.before, one.now, limit=house.max_rotations, interval=house.min_rotation_interval
+    )
+    if hold is not None:
+        return report.held(one, current, due_now, hold)
+    progress = InProgress(
+        version_id=version,
+        attempt=attempt,
+        since=one.now,
+        cause=due_now.kind,
+        request=one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None,
+        started_from=current,
+        spec=spec_text(one.resource),
+    )
+    return report.begun(one, current, due_now, progress, facts)
+
+
+def _is_finished(one: Pass, state: SecretState, version: str) -> bool:
+    """A version that exists, is not pending, and that status does not call failed, is a finished cause (SAFETY.md A1)."""
+    if version == state.pending or any(line.version_id == version and line.result == "Failed" for line in one.before.history):
+        return False
+    return any(known.id == version for known in one.secrets.versions(state.arn))
+
+
+# AWSPENDING while no rotation of ours is under way (SAFETY.md A2)
+
+
+def _tidy_idle(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
+    pending, current = state.pending, state.current or ""
+    if pending is None:
+        return None
+    kind = rotation.classify(state, None, has_value=True, older=_is_older(one, state, pending))
+    login = _login(one, endpoint, state, current) if kind is PendingIs.OLD else None
+    step = next_step(Facts(kind, current_login=login))
+    if step is Step.TIDY:
+        one.secrets.take_off_pending(state.arn, pending)
+        return None
+    if step is Step.FOREIGN:
+        return _foreign(one, endpoint, state)
+    return report.idle(one, current)
+
+
+def _is_older(one: Pass, state: SecretState, version: str) -> bool:
+    """Made before AWSCURRENT, so never to be promoted."""
+    made = {known.id: known.created for known in one.secrets.versions(state.arn)}
+    return version in made and state.current in made and made[version] < made[state.current]
+
+
+def _foreign(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
+    """Somebody else's AWSPENDING: its login says whether the database has it; only force-rotate takes a dead one off."""
+    pending, current = state.pending or "", state.current or ""
+    login = _login(one, endpoint, state, pending)
+    if login is Verdict.REFUSED and one.asks("force-rotate") and _login(one, endpoint, state, current) is Verdict.OK:
+        one.secrets.take_off_pending(state.arn, pending)
+        return None
+    return report.foreign(one, current, pending, login)
+
+
+def _login(one: Pass, endpoint: Endpoint | None, state: SecretState, version: str) -> Verdict | None:
+    value = None if endpoint is None else one.secrets.value(state.arn, version)
+    if endpoint is None or value is None:
+        return None
+    return one.world.logins.try_version(endpoint, version, value.username, value.password).verdict
+
+
+# carry on
+
+
+def _advance(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: InProgress) -> Result[Current]:
+    """The next step of a rotation under way, from the labels and the database alone."""
+    ours, current = progress.version_id, state.current or ""
+    if ours == current or (ours in state.versions and ours != state.pending):
+        return _succeeded(one, state, progress, None)
+    if endpoint is None:
+        return waits("the rotation goes on when the database's endpoint is known", value=Current(current))
+    value = one.secrets.value(state.arn, ours, PENDING) if state.pending == ours else None
+    kind = rotation.classify(state, ours, has_value=value is not None, older=False)
+    login = one.world.logins.try_version(endpoint, ours, value.username, value.password, again=True).verdict if value else None
+    step = next_step(
+        Facts(kind, due=True, pending_login=login, current_login=_login(one, endpoint, state, current) if kind is PendingIs.OLD else None)
+    )
+    match step:
+        case Step.CREATE | Step.PUT:
+            return _change(one, endpoint, state, progress, None)
+        case Step.SET | Step.FINISH if value is not None:
+            return _change(one, endpoint, state, progress, Credential(ours, value), proven=step is Step.FINISH)
+        case Step.TIDY:
+            one.secrets.take_off_pending(state.arn, state.pending or "")
+            return report.under_way(one, current, progress, "AWSPENDING taken off an old version", wake=one.now)
+        case Step.FOREIGN:
+            return report.abandoned(one, current, progress, state.pending or "")
+        case _:
+            raise Unavailable(Reason.UNAVAILABLE, f"the rotation waits: the new password could not be tried ({login})")
+
+
+def _change(
+    one: Pass, endpoint: Endpoint, state: SecretState, progress: InProgress, new: Credential | None, *, proven: bool = False
+) -> Result[Current]:
+    """SET or FINISH, under the database's lock; and CREATE before it where the version does not exist yet."""
+    current = state.current or ""
+    value = one.secrets.value(state.arn, current, CURRENT)
+    if value is None:
+        raise Unavailable(Reason.UNAVAILABLE, "AWS does not show AWSCURRENT's value; looking again")
+    old = Credential(current, value)
+    create = new is None
+    if new is None:
+        new = Credential(progress.version_id, _new_value(one, endpoint, value, progress))
+    change = Change(one.secrets, one.world.logins, endpoint, state.arn, one.world.owner(one.key), old, new, create)
+    try:
+        ended = finish_proven(change) if proven else set_and_finish(change, _opener(one, endpoint, state, old, progress))
+    except LoginRefused as refused:
+        ended = Ended(End.LATER, refused.reason, refused.message)
+    except Refused as refused:
+        ended = Ended(End.FAILED, refused.reason, refused.message)
+    return _conclude(one, state, progress, new, ended)
+
+
+def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credential, ended: Ended) -> Result[Current]:
+    if ended.end is End.MOVED:
+        return _succeeded(one, state, progress, new)
+    if ended.end is End.LATER:
+        raise Unavailable(Reason.UNAVAILABLE, f"the rotation to {progress.version_id[:8]} goes on: {ended.text}")
+    text = ended.text if ended.end is End.FAILED else f"version {progress.version_id[:8]} was tried before"
+    _take_off(one, state.arn, progress.version_id)
+    return report.failed(one, state.current or "", progress, ended.reason if ended.end is End.FAILED else Reason.ROTATION_FAILED, text)
+
+
+def _take_off(one: Pass, arn: str, version: str) -> None:
+    """AWSPENDING off a version that failed, if it stands there."""
+    now = one.secrets.describe(arn)
+    if now is not None and now.pending == version:
+        one.secrets.take_off_pending(arn, version)
+
+
+def _new_value(one: Pass, endpoint: Endpoint, value: SecretValue, progress: InProgress) -> SecretValue:
+    if progress.cause == Kind.ENDPOINT:
+        return value.at(endpoint)
+    return value.with_password(generate(one.spec.rotation.password.rules))
+
+
+def _succeeded(one: Pass, state: SecretState, progress: InProgress, new: Credential | None) -> Result[Current]:
+    """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there."""
+    try:
+        _take_off(one, state.arn, progress.version_id)
+    except Problem:
+        pass  # noqa: S110  the idle pass tidies it; the new password must not wait for that
+    metrics.ROTATIONS.labels(one.spec.method, "Succeeded").inc()
+    metrics.ROTATION_SECONDS.observe((one.clock() - progress.since).total_seconds())
+    current = progress.version_id if new else state.current or ""
+    return report.succeeded(one, Current(current, new, one.clock()), progress)
+
+
+# who opens the session
+
+
+def _opener(one: Pass, endpoint: Endpoint, state: SecretState, old: Credential, progress: InProgress) -> Opener:
+    """AWSCURRENT itself; an administrator where all host masks must change together (C5), or where nothing else logs in (E3).
+
+    Raises Refused, Unavailable.
+    """
+    admin = one.spec.user.admin_secret_id
+    if admin and endpoint.engine is not Engine.POSTGRES:
+        return administrator(one, endpoint, old.username)
+    tried = one.world.logins.try_version(endpoint, old.version, old.username, old.password)
+    if tried.verdict is not Verdict.REFUSED:
+        return Opener(old.username, old.password, version=old.version)
+    if progress.cause in (Kind.REQUEST, Kind.FORCED):
+        if (other := working_version(one, endpoint, state)) is not None:
+            return Opener(other.username, other.password, version=other.version)
+        if admin:
+            return administrator(one, endpoint, old.username)
+    raise Refused(
+        Reason.LOGIN_FAILED,
+        f"AWSCURRENT {old.version[:8]} is refused by {endpoint.address} ({tried.code}), so it cannot change its own password; see CredentialVerified",
+    )
+
+
+def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:
+    found = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
+    one.world.house.tenancy.check_admin_secret(one.key.namespace, found.name, found.arn, prefix=one.world.house.prefix)
+    return read_admin(one.secrets, found, endpoint, user)
+
+
+def working_version(one: Pass, endpoint: Endpoint, state: SecretState) -> Credential | None:
+    """Another labelled version that logs in: AWSPREVIOUS, or a pending one (SAFETY.md E3)."""
+    labelled: Sequence[str | None] = (state.previous, state.pending)
+    for version in labelled:
+        value = one.secrets.value(state.arn, version) if version and version != state.current else None
+        if version and value and one.world.logins.try_version(endpoint, version, value.username, value.password).verdict is Verdict.OK:
+            return Credential(version, value)
+    return None

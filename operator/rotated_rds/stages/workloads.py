@@ -1,0 +1,100 @@
+"""WorkloadsCurrent: a published version → every dependent workload runs on it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from rotated_rds import metrics
+from rotated_rds.acts import dependents
+from rotated_rds.acts.view import Pass
+from rotated_rds.model import target as secrets
+from rotated_rds.model.errors import Reason
+from rotated_rds.model.status import WORKLOAD_LIMIT, Result, WorkloadStatus, fails, holds
+from rotated_rds.model.verified import Published
+from rotated_rds.model.workload import CLOCK_MARGIN, REVERTED, Plan, Terms, Workload, plan_restarts, started_since, version_annotation
+
+_LOOK_AGAIN = timedelta(seconds=2)
+
+
+def run(one: Pass, published: Published) -> Result[Plan]:
+    """Start what may start, watch what rolls, stop where the spec says so."""
+    found = dependents.workloads(one)
+    before = {f"{known.kind}/{known.name}": known for known in one.before.workloads}
+    plan = plan_restarts(found, _current(one, found, published), before, published.version, one.now, _terms(one))
+    for workload in plan.restart:
+        _restart(one, workload, published.version)
+    _count(before, plan)
+    return _result(one, plan)
+
+
+def _terms(one: Pass) -> Terms:
+    resumed = one.now if one.asks("resume") else one.before.requests["resume"].time if "resume" in one.before.requests else None
+    room = max(0, one.world.house.max_rollouts - one.world.busy("rollout"))
+    return Terms(one.spec.max_concurrent, one.spec.restarts.ready_timeout, one.spec.on_failure == "Halt", resumed, room)
+
+
+def _current(one: Pass, found: Sequence[Workload], published: Published) -> Mapping[str, bool]:
+    """Whose Pods all started after the publication. Pods are listed only where an annotation is not the version's."""
+    if all(workload.annotated == published.version or workload.skipped for workload in found):
+        return {}
+    margin = CLOCK_MARGIN if published.replaced else timedelta()
+    pods = dependents.pods(one)
+    return {workload.title: started_since(workload, pods, published.at, margin) for workload in found}
+
+
+def _restart(one: Pass, workload: Workload, version: str) -> None:
+    """One patch with every annotation that is due: a workload of several rotated Secrets rolls once (SAFETY.md G2)."""
+    due = {version_annotation(one.resource.target): version}
+    for name in sorted(workload.secrets - {one.resource.target}):
+        other = one.world.kubernetes.secret(one.key.namespace, name)
+        if other and (theirs := secrets.annotation(other, secrets.VERSION_ID)):
+            due[version_annotation(name)] = theirs
+    one.world.kubernetes.annotate_template(one.key.namespace, workload.kind, workload.name, due)
+
+
+def _count(before: Mapping[str, WorkloadStatus], plan: Plan) -> None:
+    for workload in plan.restart:
+        metrics.RESTARTS.labels(workload.kind, "Started").inc()
+    for state in plan.states:
+        old = before.get(f"{state.kind}/{state.name}")
+        if old and old.state == "Rolling" and state.state in ("Ready", "Failed"):
+            metrics.RESTARTS.labels(state.kind, state.state).inc()
+
+
+def _result(one: Pass, plan: Plan) -> Result[Plan]:
+    states = plan.states
+    said: dict[str, object] = {"workloads": states[:WORKLOAD_LIMIT]}
+    by = {state: [known for known in states if known.state == state] for state in ("Pending", "Rolling", "Ready", "Failed", "Skipped")}
+    if not states:
+        return holds(plan, f"no workload reads Secret {one.resource.target}", reason=Reason.NO_WORKLOADS, **said)
+    if by["Failed"]:
+        return _failed(plan, by["Failed"], by["Pending"], said)
+    if by["Pending"] or by["Rolling"]:
+        text = f"{len(by['Ready'])} of {len(states) - len(by['Skipped'])} ready; rolling: {names(by['Rolling']) or 'none yet'}"
+        return fails(Reason.ROLLING, text, value=plan, wake=_wake(one, by["Rolling"]), **said)
+    skipped = f"; skipped: {names(by['Skipped'])}" if by["Skipped"] else ""
+    return holds(plan, f"{len(by['Ready'])} of {len(states) - len(by['Skipped'])} workloads run on it{skipped}", **said)
+
+
+def _failed(plan: Plan, failed: Sequence[WorkloadStatus], pending: Sequence[WorkloadStatus], said: Mapping[str, object]) -> Result[Plan]:
+    text = f"{names(failed)}: {failed[0].message}"
+    if any(known.message == REVERTED for known in failed):
+        return fails(Reason.RESTART_REVERTED, text, value=plan, **said)
+    if plan.halted:
+        return fails(
+            Reason.HALTED,
+            f"{text}; {names(pending)} keep running on what they have: mend it, or annotate rotated-rds.io/resume",
+            value=plan,
+            **said,
+        )
+    return fails(Reason.ROLLOUT_FAILED, text, value=plan, **said)
+
+
+def _wake(one: Pass, rolling: Sequence[WorkloadStatus]) -> datetime:
+    """Events of the workloads bring us back; this is for what no event tells: time."""
+    ends = [known.since + one.spec.restarts.ready_timeout for known in rolling]
+    return min([one.now + _LOOK_AGAIN * 5, *ends]) if rolling else one.now + _LOOK_AGAIN
+
+
+def names(states: Sequence[WorkloadStatus]) -> str:
+    shown = ", ".join(f"{known.kind}/{known.name}" for known in states[:5])
+    return shown + (f" and {len(states) - 5} more" if len(states) > 5 else "")
