@@ -16,7 +16,7 @@ from tests.bed.progress import elapsing, say
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/rotated-rds.conf")
-_OURS = "written by rotated-rds while it installs packages"
+MARK = "written by rotated-rds while it installs packages"
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def _again_as_root(packages: list[str]) -> None:
 def _install(packages: list[str]) -> None:
     with (
         elapsing(f"installing {' '.join(packages)}", say),
-        _written(_POLICY, f"#!/bin/sh\n# {_OURS}\nexit 101\n", 0o755),
-        _written(_NO_CLUSTER, f"# {_OURS}\ncreate_main_cluster = false\n", 0o644),
+        standing(_POLICY, f"#!/bin/sh\n# {MARK}\nexit 101\n", 0o755),
+        standing(_NO_CLUSTER, f"# {MARK}\ncreate_main_cluster = false\n", 0o644),
     ):
         _apt("update")
         _apt("install", "--no-install-recommends", *packages)
@@ -99,23 +99,26 @@ def _run(*words: str) -> None:
 
 
 @contextmanager
-def _written(path: Path, text: str, mode: int) -> Generator[None]:
+def standing(path: Path, text: str, mode: int) -> Generator[None]:
     """A file while the block runs; what stood there before, unless it is a killed run's, comes back."""
-    before = path.read_text() if path.exists() else None
-    kept = before if before is not None and _OURS not in before else None
-    made = not path.parent.exists()
+    before = (path.read_text(), path.stat().st_mode) if path.exists() else None
+    folder_is_new = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(mode)
+    _write(path, text, mode)
     try:
         yield
     finally:
-        if kept is None:
+        if before is None or MARK in before[0]:
             path.unlink()
-            if made and not any(path.parent.iterdir()):
-                path.parent.rmdir()
         else:
-            path.write_text(kept)
+            _write(path, *before)
+        if folder_is_new and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    path.write_text(text)
+    path.chmod(mode & 0o777)
 
 
 def main() -> int:
