@@ -17,6 +17,10 @@ _RANDOM_END = re.compile(r"-[A-Za-z0-9]{6}\Z")
 _ARN_PARTS = 7  # arn:partition:service:region:account:secret:name
 
 
+class TenancyError(ValueError):
+    """The tenancy file cannot be read; the text names the place."""
+
+
 class Mode(StrEnum):
     NAMESPACED = "Namespaced"
     OPEN = "Open"
@@ -147,15 +151,15 @@ class Permit:
         """Tell whether a glob covers a secret: by name only at home, by ARN anywhere; ARNs are written with or without AWS's random end."""
         if glob.head.startswith("arn:"):
             return glob.matches(secret) or glob.matches(_RANDOM_END.sub("", secret))
-        return self._at_home(secret) and glob.matches(_secret_name(secret))
+        return self._at_home(secret) and glob.matches(_identity(secret)[0])
 
     def _at_home(self, secret: str) -> bool:
-        parts = secret.split(":", _ARN_PARTS - 1)
-        return len(parts) < _ARN_PARTS or (parts[4] == self.account and self._region_allowed(parts[3]))
+        _, region, account = _identity(secret)
+        return account is None or (account == self.account and self._region_allowed(region or ""))
 
     def _administers(self, glob: Glob, secret: str) -> bool:
         """Tell whether a secret is an administrator's, which no wildcard of `secrets` covers unless it is written more closely."""
-        name, close = _secret_name(secret), _closeness(glob)
+        name, close = _identity(secret)[0], _closeness(glob)
         space = f"{self.names['prefix']}{_ADMIN_SPACE}"
         if name.startswith(space) and close <= len(space):
             return True
@@ -163,7 +167,7 @@ class Permit:
 
     def _shortest(self, secret: str) -> str:
         """Name the secret in the shortest way that a rule can."""
-        return _secret_name(secret) if self._at_home(secret) else _RANDOM_END.sub("", secret)
+        return _identity(secret)[0] if self._at_home(secret) else _RANDOM_END.sub("", secret)
 
     def _refused(self, path: str, value: str, key: str, what: str | None = None) -> Refused:
         return _refusal(path, f"namespace {self.names['namespace']} may not use {what or value}", self._rule(key, value))
@@ -176,36 +180,34 @@ class Permit:
 
 
 def parse(loaded: object) -> Tenancy:
-    """Read the tenancy file's content, as YAML gave it: {mode, rules}, a bare list of rules, or nothing. Raises ValueError with the place."""
-    if loaded is None:
-        return Tenancy()
-    if isinstance(loaded, list):
-        return Tenancy(rules=_rules(cast("list[object]", loaded)))
+    """Read what YAML gave: {mode, rules}, a bare list of rules, or nothing. Raises TenancyError that names the place."""
+    if loaded is None or isinstance(loaded, list):
+        return Tenancy(rules=_rules(cast("list[object] | None", loaded)))
     if not isinstance(loaded, dict):
-        raise ValueError("the file: write mode and rules, or a list of rules")
+        raise TenancyError("the file: write mode and rules, or a list of rules")
     document = _known_keys(cast("dict[object, object]", loaded), ("mode", "rules"), "the file")
-    mode, rules = document.get("mode", Mode.NAMESPACED), document.get("rules") or []
+    mode = document.get("mode", Mode.NAMESPACED)
     if mode not in list(Mode):
-        raise ValueError(f"mode: {mode!r} is neither Namespaced nor Open")
-    if not isinstance(rules, list):
-        raise ValueError("rules: write a list")
-    return Tenancy(Mode(str(mode)), _rules(cast("list[object]", rules)))
+        raise TenancyError(f"mode: {mode!r} is neither Namespaced nor Open")
+    return Tenancy(Mode(str(mode)), _rules(document.get("rules")))
 
 
-def _rules(listed: list[object]) -> tuple[Rule, ...]:
-    return tuple(_one_rule(rule, f"rules[{place}]") for place, rule in enumerate(listed))
+def _rules(loaded: object) -> tuple[Rule, ...]:
+    if not isinstance(loaded, list | None):
+        raise TenancyError("rules: write a list")
+    return tuple(_one_rule(rule, f"rules[{place}]") for place, rule in enumerate(cast("list[object]", loaded or [])))
 
 
 def _one_rule(loaded: object, place: str) -> Rule:
     if not isinstance(loaded, dict):
-        raise ValueError(f"{place}: write {{namespaces: [...], secrets: [...]}}")
+        raise TenancyError(f"{place}: write {{namespaces: [...], secrets: [...]}}")
     rule = _known_keys(cast("dict[object, object]", loaded), ("namespaces", *LISTS, "allow"), place)
     if "namespaces" not in rule:
-        raise ValueError(f'{place}: says no namespaces; write namespaces: ["*"] for all of them')
+        raise TenancyError(f'{place}: says no namespaces; write namespaces: ["*"] for all of them')
     words = _texts(rule.get("allow", []), f"{place}.allow")
     for word in words:
         if word not in list(Allow):
-            raise ValueError(f"{place}.allow: {word!r} is none of {', '.join(Allow)}")
+            raise TenancyError(f"{place}.allow: {word!r} is none of {', '.join(Allow)}")
     globs = {key: _texts(rule[key], f"{place}.{key}") for key in LISTS if key in rule}
     return Rule(_texts(rule["namespaces"], f"{place}.namespaces"), globs, frozenset(map(Allow, words)))
 
@@ -213,19 +215,19 @@ def _one_rule(loaded: object, place: str) -> Rule:
 def _known_keys(document: dict[object, object], known: tuple[str, ...], place: str) -> dict[object, object]:
     for key in document:
         if key not in known:
-            raise ValueError(f"{place}: unknown key {key!r}; known are {', '.join(known)}")
+            raise TenancyError(f"{place}: unknown key {key!r}; known are {', '.join(known)}")
     return document
 
 
 def _texts(loaded: object, place: str) -> tuple[str, ...]:
     if not isinstance(loaded, list):
-        raise ValueError(f"{place}: write a list")
+        raise TenancyError(f"{place}: write a list")
     for text in cast("list[object]", loaded):
         if not isinstance(text, str) or not text:
-            raise ValueError(f"{place}: {text!r} is no text; write it in quotes")
+            raise TenancyError(f"{place}: {text!r} is no text; write it in quotes")
         for name in PLACEHOLDER.findall(text):
             if name not in ("namespace", "prefix"):
-                raise ValueError(f"{place}: {{{name}}} stands for nothing; {{namespace}} and {{prefix}} do")
+                raise TenancyError(f"{place}: {{{name}}} stands for nothing; {{namespace}} and {{prefix}} do")
     return tuple(cast("list[str]", loaded))
 
 
@@ -234,10 +236,12 @@ def _refusal(path: str, what: str, rule: str | None) -> Refused:
     return Refused(Reason.NOT_ALLOWED, f"{path}: {what}: {mend}")
 
 
-def _secret_name(secret: str) -> str:
-    """Take the name out of an ARN, without AWS's random end; a name is itself."""
+def _identity(secret: str) -> tuple[str, str | None, str | None]:
+    """Take an ARN apart: name without AWS's random end, Region, account. A name has only itself."""
+    if not secret.startswith("arn:"):
+        return secret, None, None
     parts = secret.split(":", _ARN_PARTS - 1)
-    return _RANDOM_END.sub("", parts[-1]) if len(parts) == _ARN_PARTS else secret
+    return (_RANDOM_END.sub("", parts[6]), parts[3], parts[4]) if len(parts) == _ARN_PARTS else (secret, "", "")
 
 
 def _closeness(glob: Glob) -> int:
