@@ -11,7 +11,7 @@ from rotated_rds.clients.addresses import joined, resolve
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session, not_logged_in
 from rotated_rds.clients.versions import require_supported
-from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
+from rotated_rds.model.database import TIMED_OUT, Endpoint, Engine, Login, Verdict
 
 __all__ = ["LOGIN_TIMEOUT", "LoginRefused", "LoginUnavailable", "LostAnswer", "Session", "login", "require_supported", "session"]
 
@@ -33,7 +33,7 @@ def login(
     found = resolve(endpoint.host, endpoint.port, deadline) if addresses is None else addresses
     text = password.get_secret_value()
     if not found:
-        return Login(Verdict.UNREACHABLE, "dns")
+        return _not_found(deadline)
     if not username or "\0" in text or "\0" in username:  # drivers would send something else, and the answer would be about that
         return Login(Verdict.UNKNOWN, "unsendable", joined(found[0], endpoint.port))
     room = postgres if endpoint.engine is Engine.POSTGRES else mysql
@@ -55,6 +55,10 @@ def _opener(endpoint: Endpoint, username: str, password: SecretStr, user: str, *
     deadline = Deadline(LOGIN_TIMEOUT)
     addresses = resolve(endpoint.host, endpoint.port, deadline)
     if not addresses:
-        raise not_logged_in(endpoint, username, Login(Verdict.UNREACHABLE, "dns"))
+        raise not_logged_in(endpoint, username, _not_found(deadline))
     room = postgres_session if endpoint.engine is Engine.POSTGRES else mysql_session
     return room.locked(endpoint, username, password, addresses, deadline, user=user, admin=admin)
+
+
+def _not_found(deadline: Deadline) -> Login:
+    return Login(Verdict.UNREACHABLE, TIMED_OUT if deadline.passed else "dns")

@@ -12,7 +12,7 @@ from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.line import CLIENT_SIDE, Line, number
 from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, Lost, Said
 from rotated_rds.clients.versions import engine_of
-from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
+from rotated_rds.model.database import TIMED_OUT, Endpoint, Engine, Login, Verdict
 
 # The server's numbers (SAFETY.md B1). What is not named here says nothing of the password.
 VERDICTS = {
@@ -63,12 +63,12 @@ def open_line(endpoint: Endpoint, username: str, password: str, addresses: Seque
     ip, sock = dial(addresses, endpoint.port, deadline)
     address = joined(ip, endpoint.port)
     if sock is None:
-        return Login(Verdict.UNREACHABLE, "", address), None
+        return Login(Verdict.UNREACHABLE, TIMED_OUT if deadline.passed else "", address), None
     line = Line(sock, endpoint, username, password, context)
     try:
         line.connect(deadline)
     except Lost:
-        return Login(Verdict.UNREACHABLE, "", address), None
+        return Login(Verdict.UNREACHABLE, TIMED_OUT, address), None
     except Exception as error:  # noqa: BLE001  a server that speaks another protocol makes PyMySQL raise anything
         line.close()
         return Login(verdict(error), _server_code(error), address), None

@@ -11,7 +11,7 @@ from rotated_rds.clients.libpq import Failure, connect
 from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, Lost, Said
 from rotated_rds.clients.tls import NOWHERE, ca_file
 from rotated_rds.clients.wire import Wire
-from rotated_rds.model.database import Endpoint, Login, Verdict
+from rotated_rds.model.database import TIMED_OUT, Endpoint, Login, Verdict
 
 # Where the server stands when it has already checked the password. Names are never translated.
 _AFTER_AUTHENTICATION = ("InitializeSessionUserId", "InitPostgres", "CheckMyDatabase")
@@ -59,7 +59,7 @@ def open_wire(endpoint: Endpoint, username: str, password: str, addresses: Seque
         address = joined(ip, endpoint.port)
         if not isinstance(conn, Failure):
             return _logged_in(conn, address, deadline)
-        login = Login(verdict(conn), conn.code, address)
+        login = Login(verdict(conn), TIMED_OUT if conn.timed_out else conn.code, address)
         if login.verdict is not Verdict.UNREACHABLE or conn.code:
             break
     return login, None

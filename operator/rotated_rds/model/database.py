@@ -74,11 +74,15 @@ class Verdict(StrEnum):
         return self in (Verdict.OK, Verdict.PROVEN, Verdict.EXPIRED, Verdict.LOCKED_RIGHT)
 
 
+TIMED_OUT = "timeout"
+"""A Login's code where the time for it ran out."""
+
+
 @dataclass(frozen=True)
 class Login:
     """How one login ended.
 
-    code: the server's SQLSTATE or error number, never its text (texts may quote the user's input).
+    code: the server's SQLSTATE or error number, never its text (texts may quote the user's input); where no server spoke, a word of ours.
     address: the resolved `ip:port` that answered, or that did not. writer: None where nobody got in to ask.
     """
 
