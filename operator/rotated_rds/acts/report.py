@@ -46,11 +46,11 @@ def answered(one: Pass, result: str, message: str, names: tuple[str, ...] = ROTA
     return {**one.before.requests, name: RequestStatus(text=text, time=one.now, result=result, message=message[:300])}  # pyright: ignore[reportArgumentType]  one of the three words
 
 
-def idle(one: Pass, current: str) -> Result[Current]:
-    """Nothing is due. A failure is said until the next success or a `sync`."""
+def idle(one: Pass, current: str, wake: datetime | None = None) -> Result[Current]:
+    """Nothing is due. A failure is said until the next success or a `sync`. wake: the next resource's moment, where none is given."""
     error = None if one.asks("sync") else one.before.rotation.last_error
     status = _status(one, held_back=None, last_error=error)
-    wake = rotation.next_moment(one.resource, one.spec, one.before, one.now)
+    wake = wake or rotation.next_moment(one.resource, one.spec, one.before, one.now)
     if error:
         old = one.before.condition(Condition.ROTATION_READY)
         reason = Reason(old.reason) if old and old.status == "False" else Reason.ROTATION_FAILED
@@ -112,8 +112,20 @@ def begun(one: Pass, current: str, due_now: Due, progress: InProgress, facts: Ho
     return Result(Current(current), waits(text).outcome, one.now, {"rotation": status}, notices)
 
 
-def under_way(one: Pass, current: str, progress: InProgress, text: str, *, wake: datetime) -> Result[Current]:
-    return waits(f"rotating to version {progress.version_id[:8]}: {text}", wake=wake, value=Current(current))
+def under_way(one: Pass, current: Current, progress: InProgress, text: str, *, wake: datetime) -> Result[Current]:
+    return waits(f"rotating to version {progress.version_id[:8]}: {text}", wake=wake, value=current, rotation=_status(one))
+
+
+def noticed(one: Pass, current: str, progress: InProgress, *, wake: datetime, notices: tuple[Notice, ...] = ()) -> Result[Current]:
+    """AWS rotates: followed from here."""
+    outcome = waits(f"AWS rotates to version {progress.version_id[:8]}").outcome
+    return Result(
+        Current(current, pending_since=progress.since),
+        outcome,
+        wake,
+        {"rotation": _status(one, in_progress=progress, held_back=None)},
+        notices,
+    )
 
 
 def abandoned(one: Pass, current: str, progress: InProgress, pending: str) -> Result[Current]:
@@ -150,7 +162,7 @@ def succeeded(one: Pass, current: Current, progress: InProgress) -> Result[Curre
 
 def answered_cause(one: Pass, progress: InProgress, result: str, text: str) -> Mapping[str, RequestStatus]:
     """The answer goes to the request that began this rotation, not to one that came since."""
-    if progress.cause not in (Kind.REQUEST, Kind.FORCED) or progress.request is None:
+    if progress.request is None:
         return one.before.requests
     name = "rotate" if progress.cause == Kind.REQUEST else "force-rotate"
     answer = RequestStatus(text=progress.request, time=one.now, result=result, message=text[:300])  # pyright: ignore[reportArgumentType]  one of the three words
@@ -162,3 +174,8 @@ def _history(one: Pass, progress: InProgress, result: str) -> tuple[Rotated, ...
     seconds = round((ended - progress.since).total_seconds(), 1)
     line = Rotated(version_id=progress.version_id, started=progress.since, finished=ended, result=result, seconds=seconds)  # pyright: ignore[reportArgumentType]  one of the three words
     return (line, *one.before.history)[:HISTORY_LIMIT]
+
+
+def external(one: Pass) -> RotationStatus:
+    """Method External: only who does it."""
+    return _status(one)

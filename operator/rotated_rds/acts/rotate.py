@@ -154,7 +154,7 @@ def _advance(one: Pass, endpoint: Endpoint | None, state: SecretState, progress:
             return _change(one, endpoint, state, progress, Credential(ours, value), proven=step is Step.FINISH)
         case Step.TIDY:
             one.secrets.take_off_pending(state.arn, state.pending or "")
-            return report.under_way(one, current, progress, "AWSPENDING taken off an old version", wake=one.now)
+            return report.under_way(one, Current(current), progress, "AWSPENDING taken off an old version", wake=one.now)
         case Step.FOREIGN:
             return report.abandoned(one, current, progress, state.pending or "")
         case _:

@@ -17,7 +17,7 @@ class Pass:
     """One run of the pipeline: what every stage may look at.
 
     listed: what the sweep showed of the secret, if it differs from what was known; look: AWS is to be read in this pass.
-    request: the one request to carry out, (name, text). clock: for moments after `now`, the pass's beginning.
+    request: the one request to carry out, (name, text). noticed_at: when AWS's label moved, where an event said so. clock: for moments after `now`, the pass's beginning.
     """
 
     world: World
@@ -28,6 +28,7 @@ class Pass:
     listed: SecretState | None = None
     look: bool = False
     request: tuple[str, str] | None = None
+    noticed_at: datetime | None = None
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @property

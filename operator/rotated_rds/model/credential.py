@@ -29,6 +29,12 @@ class SecretValue:
     username: str
     password: SecretStr
     whole: Mapping[str, object] = field(repr=False)
+    complete: bool = True
+
+    @classmethod
+    def of(cls, username: str, password: str) -> "SecretValue":
+        """A credential alone, good for a login but not for writing: the other keys are unknown."""
+        return cls(username, SecretStr(password), {}, complete=False)
 
     @classmethod
     def parse(cls, text: str) -> "SecretValue":

@@ -13,6 +13,7 @@ from rotated_rds.model.spec import Method, Spec
 from rotated_rds.model.status import HeldBack, Status
 from rotated_rds.model.steps import PendingIs
 
+AWS = "aws"  # the cause of a rotation that AWS's clock, or somebody else, began
 ROTATES = ("rotate", "force-rotate")
 JOB_PATIENCE = timedelta(hours=1)  # how long a request waits for Jobs (SAFETY.md F2)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
@@ -79,6 +80,21 @@ def next_moment(resource: Resource, spec: Spec, before: Status, now: datetime) -
     window = schedule.next_window(last_success(before, None), resource.created, now)
     moment = window.moment_for(str(resource.key))
     return moment if moment > now else window.start if window.start > now else now
+
+
+def in_window(resource: Resource, spec: Spec, before: Status, now: datetime) -> bool:
+    """Whether AWS may rotate any moment now: inside its window, and not done yet."""
+    schedule = schedule_of(spec)
+    return schedule is not None and now in schedule.next_window(last_success(before, None), resource.created, now)
+
+
+def aws_wake(resource: Resource, spec: Spec, before: Status, now: datetime, every: timedelta) -> datetime | None:
+    """When to look at AWS's own rotation: often inside its window, else when that opens."""
+    schedule = schedule_of(spec)
+    if schedule is None:
+        return None
+    window = schedule.next_window(last_success(before, None), resource.created, now)
+    return now + every if now in window else window.start
 
 
 def next_text(resource: Resource, spec: Spec, before: Status, now: datetime) -> str | None:

@@ -1,12 +1,32 @@
 """RotationReady: SecretState → the version to publish; begins rotations, carries them out, follows AWS's."""
 
-from dataclasses import dataclass
-
-from rotated_rds.acts import aws_rotation, rotate
-from rotated_rds.acts.rotate import Current
+from rotated_rds.acts import aws_rotation, report, rotate
+from rotated_rds.acts.view import Pass
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Method
-from rotated_rds.model.status import Result, fails, holds
-from rotated_rds.acts.view import Pass
+from rotated_rds.model.status import Result, holds
+from rotated_rds.model.verified import Current
+
+
+def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
+    """Whoever rotates, the answer is the version under AWSCURRENT."""
+    began_as = one.before.rotation.method
+    if began_as is not None and began_as != one.spec.method:
+        raise Refused(
+            Reason.INVALID_SPEC,
+            f"spec.rotation.method: changing it from {began_as} to {one.spec.method} is not carried out by this version of the operator; set it back",
+        )
+    if one.spec.method is Method.OPERATOR:
+        return rotate.run(one, endpoint, state)
+    if one.spec.method is Method.LAMBDA:
+        return aws_rotation.run(one, state)
+    return _follow(one, state)
+
+
+def _follow(one: Pass, state: SecretState) -> Result[Current]:
+    if state.current is None:
+        raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
+    refused = report.answered(one, "Refused", "method External: whoever owns the secret rotates it")
+    return holds(Current(state.current), "rotated by whoever owns the secret", rotation=report.external(one), requests=refused)
