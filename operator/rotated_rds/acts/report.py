@@ -68,6 +68,11 @@ def idle(one: Pass, current: str, wake: datetime | None = None) -> Result[Curren
     return holds(Current(current), text, wake=wake, rotation=status)
 
 
+def before_first(current: str) -> Result[Current]:
+    """The secret has just come under us and is to rotate once; not Ready until then (`rotation.immediately`)."""
+    return waits("the first rotation follows at once (spec.rotation.immediately)", value=Current(current))
+
+
 def owned_by_aws(one: Pass, current: str) -> Result[Current]:
     text = "AWS's own rotation is on for this secret: cancel it (cancel-rotate-secret), or use method Lambda or External"
     return fails(Reason.ROTATION_OWNED_BY_AWS, text, value=Current(current), rotation=_status(one), requests=answered(one, "Refused", text))

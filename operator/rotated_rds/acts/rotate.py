@@ -35,12 +35,15 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
         return report.owned_by_aws(one, current)
     if (tidied := _tidy_idle(one, endpoint, state)) is not None:
         return tidied
-    due_now = _due(one, endpoint, state)
+    created = token(f"{state.account}/{state.region}/{state.name}", "create", 0) in state.versions
+    one.world.ages.note("first", one.key, one.now)
+    if one.before.version_id is None and rotation.wants_first(one.spec, one.before, created_by_us=created):
+        return report.before_first(current)
+    due_now = _due(one, endpoint, state, created=created)
     return report.idle(one, current) if due_now is None else _begin(one, state, due_now)
 
 
-def _due(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Due | None:
-    created = token(f"{state.account}/{state.region}/{state.name}", "create", 0) in state.versions
+def _due(one: Pass, endpoint: Endpoint | None, state: SecretState, *, created: bool) -> Due | None:
     found = rotation.due(one.resource, one.spec, one.before, one.now, created_by_us=created)
     if found is not None or endpoint is None or one.before.version_id is None:
         return found

@@ -88,7 +88,7 @@ class Logins:
             return login
 
     def _known(self, endpoint: Endpoint, version: str, addresses: Sequence[str]) -> Login | None:
-        """What was learned of this version, perhaps while we waited for our turn."""
+        """Look up what was learned of this version, perhaps while we waited for our turn."""
         refusals = (self._refused.current((version, joined(ip, endpoint.port))) for ip in addresses)
         return next((login for login in refusals if login is not None), None) or self._timed_out.current(endpoint.address)
 

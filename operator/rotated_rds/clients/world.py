@@ -33,6 +33,10 @@ class Ages:
         with self._lock:
             return now - self._at.setdefault((what, key), now) >= span
 
+    def known(self, what: str, key: Key) -> bool:
+        with self._lock:
+            return (what, key) in self._at
+
     def drop(self, key: Key) -> None:
         with self._lock:
             for known in [one for one in self._at if one[1] == key]:

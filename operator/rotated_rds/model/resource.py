@@ -54,7 +54,7 @@ class Resource:
     def requests(self) -> Mapping[str, str]:
         """The requests that stand on the resource, done or not: name → text."""
         named = {name: self.annotations.get(f"{GROUP}/{name}", "") for name in REQUESTS}
-        return {name: text for name, text in named.items() if text}
+        return {name: text[: REQUEST_LIMIT + 1] for name, text in named.items() if text}
 
     @property
     def held_for_cleanup(self) -> bool:
@@ -63,7 +63,9 @@ class Resource:
     def new_request(self, before: Status) -> tuple[str, str] | None:
         """The one request to carry out in this pass: (name, text), in the contract's order."""
         done = before.requests
-        return next(((name, text) for name, text in self.requests.items() if name not in done or done[name].text != text), None)
+        return next(
+            ((name, text) for name, text in self.requests.items() if name not in done or done[name].text != text[:REQUEST_LIMIT]), None
+        )
 
 
 def read_resource(body: Mapping[str, Any]) -> tuple[Resource, Status]:

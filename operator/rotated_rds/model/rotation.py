@@ -50,7 +50,7 @@ def last_success(before: Status, state: SecretState | None) -> datetime | None:
 
 def due(resource: Resource, spec: Spec, before: Status, now: datetime, *, created_by_us: bool) -> Due | None:
     """The rotation that is to begin now, whatever may hold it back; requests come before the clock."""
-    if spec.method is not Method.OPERATOR:
+    if spec.method is not Method.OPERATOR or spec.suspend or resource.deleting:
         return None
     if (asked := resource.new_request(before)) and asked[0] in ROTATES:
         return Due(Kind.FORCED if asked[0] == "force-rotate" else Kind.REQUEST, asked[1])
@@ -66,10 +66,14 @@ def due(resource: Resource, spec: Spec, before: Status, now: datetime, *, create
 
 
 def first_is_due(spec: Spec, before: Status, *, created_by_us: bool) -> bool:
+    """It has come under us, is published, and has not rotated yet."""
+    return before.version_id is not None and wants_first(spec, before, created_by_us=created_by_us)
+
+
+def wants_first(spec: Spec, before: Status, *, created_by_us: bool) -> bool:
     """`immediately`: by default for a secret that we created, not for one taken over."""
     wanted = created_by_us if spec.rotation.immediately is None else spec.rotation.immediately
-    never = before.rotation.last_rotated is None and not any(one.result == "Succeeded" for one in before.history)
-    return wanted and never and before.version_id is not None
+    return wanted and before.rotation.last_rotated is None and not any(one.result == "Succeeded" for one in before.history)
 
 
 def next_moment(resource: Resource, spec: Spec, before: Status, now: datetime) -> datetime | None:

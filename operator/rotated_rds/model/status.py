@@ -1,5 +1,6 @@
 """What a resource says of itself: conditions, history, Ready, Reconciling, Stalled; folded from the stages' results."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -107,6 +108,13 @@ class InProgress(Model):
     request: str | None = None
     started_from: str | None = None
     spec: str | None = None
+
+    def spec_document(self) -> object:
+        """The spec that it began with; None when it cannot be read."""
+        try:
+            return json.loads(self.spec or "null")
+        except ValueError:
+            return None
 
 
 class RotationStatus(Model):
@@ -237,7 +245,7 @@ def conditions(
 ) -> tuple[Condition, ...]:
     """All conditions anew. suspended: the text to say while suspended."""
     stages = [_next(before, kind, outcomes[kind], generation, now) for kind in STAGES]
-    first = next((one for one in stages if not one.true), None)
+    first = next((one for one in stages if not one.true and not _published_untried(one)), None)
     ready = (
         Outcome(True, Reason.SUCCEEDED, _ready_text(stages))
         if first is None
@@ -249,6 +257,11 @@ def conditions(
     if (own := _kstatus(before, stages, generation, now)) is not None:
         answer.append(own)
     return tuple(answer)
+
+
+def _published_untried(one: Condition) -> bool:
+    """`unreachablePolicy: Publish`: Unknown, and not counted against Ready."""
+    return one.type is Kind.CREDENTIAL_VERIFIED and one.status == "Unknown" and one.reason == Reason.UNREACHABLE
 
 
 def _known(status: str) -> bool | None:
@@ -275,7 +288,7 @@ def _next(before: Status, kind: Kind, outcome: Outcome, generation: int, now: da
 
 def _kstatus(before: Status, stages: Sequence[Condition], generation: int, now: datetime) -> Condition | None:
     """`Stalled` when a person is needed, else `Reconciling` while anything does not hold; never both."""
-    faulty = [one for one in stages if not one.true]
+    faulty = [one for one in stages if not one.true and not _published_untried(one)]
     if not faulty:
         return None
     stalled = next((one for one in faulty if _needs_a_person(one, now)), None)

@@ -1,0 +1,130 @@
+"""One whole pass over one resource: body in, status, finalizer and Events out; the last synchronous room before the engine."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rotated_rds import metrics
+from rotated_rds.acts.view import Pass
+from rotated_rds.clients.events import Recorder
+from rotated_rds.clients.kubernetes import Conflict, Gone
+from rotated_rds.clients.world import World
+from rotated_rds.model import rotation
+from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.notices import notices
+from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource
+from rotated_rds.model.secret import SecretState
+from rotated_rds.model.spec import Method, Spec, parse_spec
+from rotated_rds.model.status import Status
+from rotated_rds.reconcile import Reconciled, reconcile, refused, untouched
+
+log = logging.getLogger(__name__)
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What the watch knows about AWS. look: something happened, read AWS; listed: the sweep's entry; moved_at: when the label moved."""
+
+    look: bool = False
+    listed: SecretState | None = None
+    moved_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """What the engine needs after a pass. body: the resource as we left it, None when it is gone; versions: those that AWS showed."""
+
+    body: Body | None
+    wake: datetime | None = None
+    troubled: bool = False
+    versions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Runs passes. clock: aware UTC."""
+
+    world: World
+    recorder: Recorder
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def run(self, body: Body, hint: Hint) -> End:
+        """One pass over a resource. Raises what the API server's absence raises: Unavailable."""
+        resource, before = read_resource(body)
+        try:
+            with metrics.RECONCILE_SECONDS.time():
+                return self._run(body, resource, before, hint)
+        except Gone:
+            return End(None)
+        except Conflict:
+            return End(self.world.kubernetes.resource(resource.key), self.clock())
+
+    def _run(self, body: Body, resource: Resource, before: Status, hint: Hint) -> End:
+        if resource.deleting and before.rotation.in_progress is None:
+            return self._let_go(body, resource)
+        done = self._reconcile(resource, before, hint)
+        return self._write(body, resource, before, done)
+
+    def _reconcile(self, resource: Resource, before: Status, hint: Hint) -> Reconciled:
+        now = self.clock()
+        spec = spec_in_force(resource, before)
+        if spec is None:
+            return refused(before, resource.fault or Refused(Reason.INVALID_SPEC, "spec: missing"), resource.generation, now)
+        one = Pass(self.world, resource, spec, before, now, listed=hint.listed, clock=self.clock, noticed_at=hint.moved_at)
+        if spec.suspend and not under_way(before):
+            return untouched(one)
+        request = None if spec.suspend or resource.deleting else resource.new_request(before)
+        one = replace(one, request=request)
+        return reconcile(replace(one, look=hint.look or self._wants_aws(one)))
+
+    def _wants_aws(self, one: Pass) -> bool:
+        """Whether anything but an event says that AWS is to be read."""
+        before = one.before
+        if one.request or before.rotation.in_progress or before.rotation.held_back or before.version_id is None:
+            return True
+        if one.spec.method is Method.LAMBDA and rotation.in_window(one.resource, one.spec, before, one.now):
+            return True
+        first = one.spec.rotation.immediately is not False and not one.world.ages.known("first", one.key)
+        return rotation.due(one.resource, one.spec, before, one.now, created_by_us=first) is not None
+
+    def _write(self, body: Body, resource: Resource, before: Status, done: Reconciled) -> End:
+        """Finalizer before the status that begins a rotation, after the status that ends it (SAFETY.md A6)."""
+        ours = done.status.rotation.in_progress
+        holds = ours is not None and ours.cause != rotation.AWS
+        after = body
+        if holds and not resource.held_for_cleanup and not resource.deleting:
+            after = self.world.kubernetes.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], resource.resource_version)
+        if done.status.body() != before.body():
+            after = self.world.kubernetes.put_status(resource.key, done.status.body())
+        for notice in (*done.notices, *notices(before, done.status)):
+            self.recorder.record(resource, notice)
+        if not holds and resource.held_for_cleanup:
+            after = self._release(after)
+        return End(after, done.wake, done.troubled, done.versions)
+
+    def _let_go(self, body: Body, resource: Resource) -> End:
+        return End(self._release(body) if resource.held_for_cleanup else body)
+
+    def _release(self, body: Body) -> Body:
+        place = body["metadata"]
+        rest = [one for one in place.get("finalizers") or [] if one != FINALIZER]
+        return self.world.kubernetes.set_finalizers(Key(place["namespace"], place["name"]), rest, place["resourceVersion"])
+
+
+def spec_in_force(resource: Resource, before: Status) -> Spec | None:
+    """A rotation under way is finished with the spec that it began with (SAFETY.md A6)."""
+    began = before.rotation.in_progress
+    if began and began.spec:
+        try:
+            return parse_spec(began.spec_document())
+        except Refused:
+            return resource.spec  # written by another version of the operator
+    return resource.spec
+
+
+def under_way(before: Status) -> bool:
+    """A rotation, or its restarts, that must be brought to an end even when suspended."""
+    return before.rotation.in_progress is not None or any(known.state in ("Pending", "Rolling") for known in before.workloads)

@@ -1,0 +1,121 @@
+"""The pipeline: the six stages in order, each when its inputs exist, folded into one status."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from rotated_rds import metrics
+from rotated_rds.acts.view import Pass
+from rotated_rds.model import requests
+from rotated_rds.model.errors import Problem, Reason, Unavailable
+from rotated_rds.model.status import STAGES, Kind, Notice, Outcome, Result, Status, conditions, outcome_of
+from rotated_rds.stages import database, mirror, rotation, secret, verify, workloads
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What one pass came to. wake: the earliest moment to look again; troubled: nobody said when, so back off."""
+
+    status: Status
+    wake: datetime | None
+    troubled: bool
+    notices: tuple[Notice, ...] = ()
+    versions: frozenset[str] = frozenset()
+
+
+def reconcile(one: Pass) -> Reconciled:
+    """Run the six stages and fold what they said."""
+    run = Pipeline(one)
+    endpoint = run(Kind.DATABASE_RESOLVED, lambda: database.run(one))
+    state = run(Kind.SECRET_READY, lambda: secret.run(one, endpoint))
+    current = run(Kind.ROTATION_READY, lambda: rotation.run(one, endpoint, state) if state else None)
+    verified = run(Kind.CREDENTIAL_VERIFIED, lambda: verify.run(one, endpoint, state, current) if endpoint and state and current else None)
+    published = run(Kind.MIRRORED, lambda: mirror.run(one, endpoint, verified) if endpoint and verified else None)
+    run(Kind.WORKLOADS_CURRENT, lambda: workloads.run(one, published) if published else None)
+    return run.ended(frozenset(state.versions) if state and not state.remembered else frozenset())
+
+
+@dataclass
+class Pipeline:
+    """Collects what the stages say; a stage without its inputs keeps what it said before."""
+
+    one: Pass
+    outcomes: dict[Kind, Outcome] = field(default_factory=dict[Kind, Outcome])
+    said: dict[str, object] = field(default_factory=dict[str, object])
+    wakes: list[datetime] = field(default_factory=list[datetime])
+    notices: list[Notice] = field(default_factory=list[Notice])
+    troubled: bool = False
+
+    def __call__(self, kind: Kind, stage: Callable[[], Result[T] | None]) -> T | None:
+        before = self.one.before.condition(kind)
+        try:
+            result = stage()
+        except Problem as problem:
+            metrics.RECONCILE_ERRORS.labels(kind, problem.reason).inc()
+            self.outcomes[kind] = outcome_of(problem, before)
+            self.troubled = True
+            return None
+        if result is None:
+            self.outcomes[kind] = kept(self.one.before, kind)
+            return None
+        self.outcomes[kind] = result.outcome
+        self.said.update(result.status)
+        self.notices += result.notices
+        if result.wake:
+            self.wakes.append(result.wake)
+        elif not result.outcome.holds:
+            self.troubled = True
+        return result.value
+
+    def ended(self, versions: frozenset[str]) -> Reconciled:
+        one = self.one
+        said = self.said | ({"requests": requests.also_answered(one.request, one.before, self.said, one.now)})
+        status = fold(one.before, said, self.outcomes, one.resource.generation, one.now, suspended=suspended_text(one))
+        if one.before.version_id is None and status.version_id is not None:
+            self.wakes.append(one.now)  # a first rotation may be due now
+        if one.request and status.requests.get(one.request[0]) != one.before.requests.get(one.request[0]):
+            self.wakes.append(one.now)  # one request a pass: there may be another
+        return Reconciled(status, min(self.wakes, default=None), self.troubled, tuple(self.notices), versions)
+
+
+def fold(
+    before: Status, said: Mapping[str, object], outcomes: Mapping[Kind, Outcome], generation: int, now: datetime, *, suspended: str | None
+) -> Status:
+    """Before and what was said anew → the next status."""
+    changes = dict(said)
+    verified = changes.pop("last_verified", None)
+    status = before.model_copy(update={**changes, "observed_generation": generation})
+    if verified is not None and status.database is not None:
+        status = status.model_copy(update={"database": status.database.model_copy(update={"last_verified": verified})})
+    return status.model_copy(update={"conditions": conditions(before, outcomes, generation, now, suspended=suspended)})
+
+
+def kept(before: Status, kind: Kind) -> Outcome:
+    """A stage that did not run says what it said."""
+    old = before.condition(kind)
+    if old is None:
+        return Outcome(None, Reason.PENDING, "waits for the stages before it")
+    return Outcome({"True": True, "False": False}.get(old.status), Reason(old.reason), old.message)
+
+
+def suspended_text(one: Pass) -> str | None:
+    if not one.spec.suspend:
+        return None
+    aws = "; AWS's own schedule goes on" if one.spec.rotation.function_arn else ""
+    return f"spec.suspend is true: nothing new is started{aws}"
+
+
+def untouched(one: Pass) -> Reconciled:
+    """Suspended and nothing under way: every stage keeps its word."""
+    outcomes = {kind: kept(one.before, kind) for kind in STAGES}
+    return Reconciled(fold(one.before, {}, outcomes, one.resource.generation, one.now, suspended=suspended_text(one)), None, troubled=False)
+
+
+def refused(before: Status, problem: Problem, generation: int, now: datetime) -> Reconciled:
+    """A spec that cannot be understood: nothing is touched, the first condition says why."""
+    outcomes = {kind: kept(before, kind) for kind in STAGES} | {Kind.DATABASE_RESOLVED: Outcome(False, problem.reason, problem.message)}
+    status = fold(before, {}, outcomes, generation, now, suspended=None)
+    return Reconciled(status, None, troubled=isinstance(problem, Unavailable))
