@@ -1,0 +1,196 @@
+"""One pass at a time per resource: poke, deadline, back-off; the room that says when."""
+
+import asyncio
+import heapq
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rotated_rds.model.errors import Problem
+from rotated_rds.model.resource import Key
+from rotated_rds.passes import End, Hint
+
+log = logging.getLogger(__name__)
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+Body = Mapping[str, Any]
+
+
+@dataclass
+class Entry:
+    """What is known of one resource between passes. body: compact JSON, a tenth of its dicts' memory."""
+
+    body: bytes
+    version: int
+    hint: Hint = field(default_factory=Hint)
+    running: bool = False
+    poked: bool = False
+    failures: int = 0
+    due: float = float("inf")  # on the loop's clock
+
+
+@dataclass
+class Engine:
+    """Keeps keys, runs passes in a pool. run_pass: synchronous, raises Problem; leads: whether this replica may act."""
+
+    run_pass: Callable[[Body, Hint], End]
+    forget: Callable[[Key], None]
+    pool: Executor
+    workers: int
+    leads: Callable[[], bool]
+    ended: list[Callable[[Key, datetime, End], None]] = field(default_factory=list[Callable[[Key, datetime, End], None]])
+    _entries: dict[Key, Entry] = field(default_factory=dict[Key, Entry])
+    _queue: list[tuple[float, Key]] = field(default_factory=list[tuple[float, Key]])
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: int = 0
+
+    def poke(self, key: Key, body: Body | None = None, hint: Hint | None = None) -> None:
+        """Look at a resource soon. body: as the watch showed it, if it did; an older one than ours is left aside."""
+        entry = self._entries.get(key)
+        if body is not None:
+            version = int(body["metadata"]["resourceVersion"])
+            if entry is None:
+                entry = self._entries[key] = Entry(_compact(body), version)
+            elif version > entry.version:
+                entry.body, entry.version = _compact(body), version
+            elif hint is None:
+                return  # our own write, come back
+        if entry is None:
+            return
+        if hint is not None:
+            entry.hint = _joined(entry.hint, hint)
+        entry.poked = True
+        self._schedule(key, entry, 0.0)
+
+    def drop(self, key: Key) -> None:
+        """The resource is gone."""
+        if self._entries.pop(key, None) is not None:
+            self.forget(key)
+
+    def poke_all(self) -> None:
+        for key, entry in self._entries.items():
+            entry.poked = True
+            self._schedule(key, entry, 0.0)
+
+    def keys(self) -> list[Key]:
+        return list(self._entries)
+
+    def bodies(self) -> Iterator[tuple[Key, Body]]:
+        """Every resource as last known."""
+        for key, entry in list(self._entries.items()):
+            yield key, json.loads(entry.body)
+
+    def keys_in(self, namespace: str) -> Iterator[tuple[Key, Body]]:
+        """The resources of one namespace."""
+        for key in [one for one in self._entries if one.namespace == namespace]:
+            yield key, json.loads(self._entries[key].body)
+
+    def body(self, key: Key) -> Body | None:
+        entry = self._entries.get(key)
+        return json.loads(entry.body) if entry else None
+
+    async def run(self) -> None:
+        """Start what is due, for ever; nothing while another replica leads."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._woken.clear()
+            wait = self._start_due(loop)
+            try:
+                await asyncio.wait_for(self._woken.wait(), timeout=wait)
+            except TimeoutError:
+                continue
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def _start_due(self, loop: asyncio.AbstractEventLoop) -> float | None:
+        """Start all that is due and has a worker; returns the seconds to the next deadline."""
+        if not self.leads():
+            return 1.0
+        while self._queue and self._running < self.workers:
+            due, key = self._queue[0]
+            entry = self._entries.get(key)
+            if entry is None or due != entry.due or entry.running:
+                heapq.heappop(self._queue)
+                continue
+            if due > loop.time():
+                return due - loop.time()
+            heapq.heappop(self._queue)
+            self._start(loop, key, entry)
+        return None
+
+    def _start(self, loop: asyncio.AbstractEventLoop, key: Key, entry: Entry) -> None:
+        hint, entry.hint = entry.hint, Hint()
+        entry.running, entry.poked, entry.due = True, False, float("inf")
+        self._running += 1
+        began = datetime.now(UTC)
+        future = loop.run_in_executor(self.pool, self._guarded, key, json.loads(entry.body), hint)
+        future.add_done_callback(lambda done: self._finish(key, entry, began, hint, done.result()))
+
+    def _guarded(self, key: Key, body: Body, hint: Hint) -> End | None:
+        """None when the pass could not be run: nothing of it may stop the engine, and no text of it may hold a credential."""
+        try:
+            return self.run_pass(body, hint)
+        except Problem as problem:
+            log.warning("pass of %s put off: %s", key, problem.message)
+        except Exception as error:  # noqa: BLE001  a fault of ours in one resource must not stop the others
+            place = error.__traceback__
+            while place is not None and place.tb_next is not None:
+                place = place.tb_next
+            where = f"{place.tb_frame.f_code.co_filename.rpartition('/')[2]}:{place.tb_lineno}" if place else "?"
+            log.error("pass of %s failed: %s at %s", key, type(error).__name__, where)  # noqa: TRY400  a traceback's lines may hold a credential
+            log.debug("pass of %s failed", key, exc_info=error)
+        return None
+
+    def _finish(self, key: Key, entry: Entry, began: datetime, hint: Hint, end: End | None) -> None:
+        self._running -= 1
+        entry.running = False
+        self._woken.set()
+        if self._entries.get(key) is not entry:
+            return
+        if end is not None and end.body is None:
+            self.drop(key)
+            return
+        if end is not None and end.body is not None:
+            version = int(end.body["metadata"]["resourceVersion"])
+            if version >= entry.version:
+                entry.body, entry.version = _compact(end.body), version
+            for tell in self.ended:
+                tell(key, began, end)
+        else:
+            entry.hint = _joined(hint, entry.hint)
+        self._schedule_next(key, entry, end)
+
+    def _schedule_next(self, key: Key, entry: Entry, end: End | None) -> None:
+        troubled = end is None or end.troubled
+        entry.failures = entry.failures + 1 if troubled else 0
+        waits = [0.0] if entry.poked else []
+        if end is not None and end.wake is not None:
+            waits.append(max(0.0, (end.wake - datetime.now(UTC)).total_seconds()))
+        if troubled:
+            waits.append(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(entry.failures - 1, 9)))
+        if waits:
+            self._schedule(key, entry, min(waits))
+
+    def _schedule(self, key: Key, entry: Entry, seconds: float) -> None:
+        if entry.running:
+            return
+        due = asyncio.get_running_loop().time() + seconds
+        if due < entry.due:
+            entry.due = due
+            heapq.heappush(self._queue, (due, key))
+            self._woken.set()
+
+
+def _compact(body: Body) -> bytes:
+    slim = {**body, "metadata": {name: value for name, value in body["metadata"].items() if name != "managedFields"}}
+    return json.dumps(slim, separators=(",", ":")).encode()
+
+
+def _joined(old: Hint, new: Hint) -> Hint:
+    """What both say; the newer listing and the older moment win."""
+    moved = min((one for one in (old.moved_at, new.moved_at) if one), default=None)
+    return replace(new, look=old.look or new.look, listed=new.listed or old.listed, moved_at=moved)
