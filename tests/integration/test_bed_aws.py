@@ -1,14 +1,12 @@
 """The bed's AWS against AWS's rules: labels, values, names, deletion and lists. Each test states one rule."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.bed.bed import Facts
-from tests.support.aws import Aws
+from tests.support.aws import Aws, code
 
 Client = Any
 
@@ -27,15 +25,6 @@ def name() -> str:
 
 def token() -> str:
     return str(uuid.uuid4())
-
-
-def code(call: Callable[..., Any], **asked: Any) -> str:
-    """The error code a call ends in; every refusal of Secrets Manager is HTTP 400."""
-    with pytest.raises(ClientError) as refused:
-        call(**asked)
-    answer = refused.value.response
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return answer["Error"]["Code"]
 
 
 def stages(client: Client, name: str) -> dict[str, list[str]]:

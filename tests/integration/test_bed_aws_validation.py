@@ -1,14 +1,12 @@
 """The bed's AWS against AWS's rules: what it refuses, deletion, tags, and ListSecrets. Each test states one rule."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.bed.bed import Facts
-from tests.support.aws import Aws
+from tests.support.aws import Aws, code
 
 Client = Any
 
@@ -26,12 +24,6 @@ def client(here: Aws) -> Client:
 @pytest.fixture
 def name() -> str:
     return f"contract/{uuid.uuid4().hex}"
-
-
-def code(call: Callable[..., Any], **asked: Any) -> str:
-    with pytest.raises(ClientError) as refused:
-        call(**asked)
-    return refused.value.response["Error"]["Code"]
 
 
 @pytest.mark.parametrize(

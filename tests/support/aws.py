@@ -5,13 +5,15 @@ import json
 import secrets
 import string
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tests.bed.bed import Facts
 
@@ -33,6 +35,21 @@ _making = threading.Lock()
 def a_caller() -> str:
     """A fresh access key id; the bed takes any, and tells calls, counts and faults apart by it."""
     return "AKIA" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(16))
+
+
+def refusal(call: Callable[..., Any], **asked: Any) -> tuple[int, str]:
+    """The HTTP status and error code that a call ends in; a call that succeeds fails the test."""
+    with pytest.raises(ClientError) as refused:
+        call(**asked)
+    answer: Any = refused.value.response
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
+
+
+def code(call: Callable[..., Any], **asked: Any) -> str:
+    """The error code of a refusal; Secrets Manager's all have HTTP status 400."""
+    status, code = refusal(call, **asked)
+    assert status == 400
+    return code
 
 
 @dataclass(frozen=True)
@@ -179,7 +196,7 @@ class Control:
     def fault(self, kind: str, operation: str | None = None, **more: object) -> int:
         """Order a fault for this caller's calls; the answer is its number.
 
-        kind: error (`code`, `message`, `status`), lost, delay (`seconds`), hold-before, hold-after, stale (`seconds`).
+        kind: error (`code`, `message`, `status`), lost, delay (`seconds`), hold-before, hold-after, stale (`seconds` or `moment`).
         more: `service`, `secret`, `count` (None: for ever), `after` (so many pass first), `caller` (None: anybody).
         """
         return int(self.ask("POST", "faults", {"kind": kind, "operation": operation, "caller": self.caller, **more})["number"])
@@ -208,16 +225,20 @@ class Control:
         """Let a hanging setSecret go on."""
         self.ask("POST", "release", {"arn": arn})
 
-    def rotations(self, secret: str, seconds: float = 30) -> list[Json]:
-        """All rotations of a secret (its ARN), oldest first, after waiting at most so long for the last to end."""
-        return self.ask("GET", "rotations", secret=secret, seconds=seconds)
+    def rotations(self, secret: str, seconds: float = 30, count: int = 0) -> list[Json]:
+        """All rotations of a secret (its ARN), oldest first, after waiting at most so long until there are `count` and none runs."""
+        return self.ask("GET", "rotations", secret=secret, seconds=seconds, count=count)
 
     def advance(self, seconds: float) -> float:
-        """Put AWS's clock forward, for everybody; rotations that fall due begin. The answer is the new time."""
+        """Put AWS's clock forward, for everybody; rotations that fall due have begun when this returns. The answer is the new time."""
         return float(self.ask("POST", "clock", {"advance": seconds})["now"])
 
     def now(self) -> float:
         return float(self.ask("GET", "clock")["now"])
+
+    def moment(self) -> float:
+        """Now, for a stale read that is to see what is there now and nothing later."""
+        return float(self.ask("GET", "clock")["moment"])
 
     def weather(self, prefix: str, **weather: float) -> None:
         """How events about secrets with this prefix fare: delay (seconds), lose, copies, shuffle (counts)."""

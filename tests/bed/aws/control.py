@@ -1,6 +1,7 @@
 """The control interface under /bed/: what a test sets, watches and releases, over HTTP in JSON."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from tests.bed.aws.fakes import KINDS, Fake
 from tests.bed.aws.functions import Function
 from tests.bed.aws.gateway import Gateway
 from tests.bed.aws.rotation import Engine
+from tests.bed.aws.scheduler import Scheduler
 from tests.bed.aws.sessions import credentials_for
 from tests.bed.aws.web import Answer, Asked
 
@@ -28,6 +30,7 @@ class Control:
     gateway: Gateway
     engine: Engine
     bus: Bus
+    scheduler: Scheduler
     endpoint: str
 
     def answer(self, asked: Asked) -> Answer:
@@ -65,7 +68,7 @@ class Control:
             ("POST", "release"): lambda wanted: registry.release(wanted["arn"]) or {},
             ("GET", "rotations"): self._rotations,
             ("POST", "rotations"): self._tune_rotations,
-            ("GET", "clock"): lambda _: {"now": self.gateway.world.clock.now()},
+            ("GET", "clock"): lambda _: {"now": self.gateway.world.clock.now(), "moment": time.monotonic()},
             ("POST", "clock"): self._advance,
             ("GET", "events"): lambda _: self.bus.shown(),
             ("POST", "events"): self._change_weather,
@@ -114,8 +117,8 @@ class Control:
         return Contained(path, environment, float(wanted.get("timeout", 30)))
 
     def _rotations(self, wanted: Wanted) -> Any:
-        """GET /bed/rotations?secret=ARN&seconds=10: waits until none of them runs, at most so long."""
-        return self.engine.shown(wanted.get("secret"), float(wanted.get("seconds", 0)))
+        """GET /bed/rotations?secret=ARN&seconds=10&count=2: waits until so many have ended and none runs, at most so long."""
+        return self.engine.shown(wanted.get("secret"), float(wanted.get("seconds", 0)), int(wanted.get("count", 0)))
 
     def _tune_rotations(self, wanted: Wanted) -> Any:
         self.engine.attempts = int(wanted.get("attempts", self.engine.attempts))
@@ -123,7 +126,9 @@ class Control:
         return {"attempts": self.engine.attempts, "pause": self.engine.pause}
 
     def _advance(self, wanted: Wanted) -> Any:
+        """What falls due has begun when the answer comes."""
         self.gateway.world.clock.advance(float(wanted["advance"]))
+        self.scheduler.run_due()
         return {"now": self.gateway.world.clock.now()}
 
     def _change_weather(self, wanted: Wanted) -> Any:

@@ -75,7 +75,7 @@ def _create(region: Region, event: Event) -> None:
     """Put a new password under AWSPENDING, unless it is there already."""
     token = event["ClientRequestToken"]
     with region.world.lock:
-        if labels.has_value(region.primary(event["SecretId"]).versions[token]):
+        if labels.has_value(region.primary(event["SecretId"]).versions.get(token, {})):
             return
         password = "".join(random_source.choice(string.ascii_letters + string.digits) for _ in range(32))
         value = json.dumps({**_read(region, event, labels.CURRENT), "password": password})

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -18,7 +19,8 @@ class Fault:
     """One order. It counts the calls that match it, lets `after` of them pass, then strikes `count` times (None: for ever).
 
     error: answer `code`, nothing is carried out. lost: carried out, then the connection is cut. delay: wait `seconds` first.
-    hold-before, hold-after: wait, before or after it is carried out, until released. stale: the read sees `seconds` ago.
+    hold-before, hold-after: wait, before or after it is carried out, until released. stale: the read sees the world of
+    `seconds` ago, or of `moment` (as GET /bed/clock tells it).
     """
 
     kind: Kind
@@ -32,6 +34,7 @@ class Fault:
     message: str = "Rate exceeded"
     status: int | None = None
     seconds: float = 0.0
+    moment: float | None = None
     number: int = 0
     seen: int = 0
     struck: int = 0
@@ -60,6 +63,10 @@ class Fault:
             return False
         self.struck += 1
         return True
+
+    def seen_moment(self) -> float:
+        """Which moment of the monotonic clock a stale read sees."""
+        return self.moment if self.moment is not None else time.monotonic() - self.seconds
 
     def http_status(self) -> int:
         return self.status or STATUS.get(self.code, 400)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from moto.core.exceptions import JsonRESTError
+
 from tests.bed.aws.region import Region
 
 Event = Mapping[str, str]
@@ -55,7 +57,12 @@ class Registry:
         function = self._functions.get(arn)
         if function is None:
             raise Failed(f"Function not found: {arn}")
-        function.invoke(region, event)
+        try:
+            function.invoke(region, event)
+        except JsonRESTError as error:
+            raise Failed(f"{error.error_type}: {error.message}") from None
+        except (KeyError, ValueError, TypeError) as error:
+            raise Failed(f"{type(error).__name__}: a fake cannot read this secret") from None
 
     def release(self, arn: str) -> None:
         self._functions[arn].release()

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from tests.bed.aws.calls import Call, Journal, name_call
 from tests.bed.aws.faults import Board, Fault
-from tests.bed.aws.history import stale_by
+from tests.bed.aws.history import seen_as_of
 from tests.bed.aws.region import World
 from tests.bed.aws.web import Answer, Asked
 
@@ -41,8 +41,8 @@ class Gateway:
         if not all(self._let_pass(fault) for fault in faults):
             return None
         refusal = next((refusal_of(call, fault) for fault in faults if fault.kind == "error"), None)
-        past = max((fault.seconds for fault in faults if fault.kind == "stale"), default=0.0)
-        answer = refusal or self._carry_out(asked, call, past)
+        moment = min((fault.seen_moment() for fault in faults if fault.kind == "stale"), default=None)
+        answer = refusal or self._carry_out(asked, call, moment)
         kept = [self.board.hold(fault) for fault in faults if fault.kind == "hold-after"]
         return answer if all(kept) and not any(fault.kind == "lost" for fault in faults) else None
 
@@ -52,10 +52,10 @@ class Gateway:
             time.sleep(fault.seconds)
         return fault.kind != "hold-before" or self.board.hold(fault)
 
-    def _carry_out(self, asked: Asked, call: Call | None, past: float = 0.0) -> Answer:
+    def _carry_out(self, asked: Asked, call: Call | None, moment: float | None = None) -> Answer:
         """Secrets Manager's calls go one at a time: moto's own code races there."""
         ours = call is not None and call.service == "secretsmanager"
-        with self.world.lock if ours else contextlib.nullcontext(), stale_by(past):
+        with self.world.lock if ours else contextlib.nullcontext(), seen_as_of(moment):
             try:
                 return through_wsgi(self.moto, asked)
             except Exception:  # noqa: BLE001 - whatever moto has not built is AWS's own failure, and the log says why

@@ -11,21 +11,21 @@ from tests.bed.aws.secret import Secret
 
 KEPT_SECONDS = 900.0
 
-_lag: ContextVar[float] = ContextVar("lag", default=0.0)
+_as_of: ContextVar[float | None] = ContextVar("as_of", default=None)
 
 
 @contextlib.contextmanager
-def stale_by(seconds: float) -> Generator[None]:
-    """Let reads in this block see the world as it was so many seconds ago."""
-    token = _lag.set(seconds)
+def seen_as_of(moment: float | None) -> Generator[None]:
+    """Let reads in this block see the world as it was at a moment of the monotonic clock; None: as it is."""
+    token = _as_of.set(moment)
     try:
         yield
     finally:
-        _lag.reset(token)
+        _as_of.reset(token)
 
 
-def lag() -> float:
-    return _lag.get()
+def as_of() -> float | None:
+    return _as_of.get()
 
 
 @dataclass
@@ -44,12 +44,11 @@ class History:
             del copies[0]
         return before
 
-    def ago(self, name: str, seconds: float) -> Secret | None:
-        when = time.monotonic() - seconds
-        return next((secret for moment, secret in reversed(self._copies.get(name, [])) if moment <= when), None)
+    def at(self, name: str, moment: float) -> Secret | None:
+        return next((secret for when, secret in reversed(self._copies.get(name, [])) if when <= moment), None)
 
-    def all_ago(self, seconds: float) -> list[Secret]:
-        return [secret for name in list(self._copies) if (secret := self.ago(name, seconds)) is not None]
+    def all_at(self, moment: float) -> list[Secret]:
+        return [secret for name in list(self._copies) if (secret := self.at(name, moment)) is not None]
 
 
 def frozen(secret: Secret) -> Secret:

@@ -15,7 +15,7 @@ from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManager
 from tests.bed.aws import labels
 from tests.bed.aws.clock import Clock
 from tests.bed.aws.errors import invalid_parameter, marked_deleted, not_found
-from tests.bed.aws.history import History, lag
+from tests.bed.aws.history import History, as_of
 from tests.bed.aws.secret import Secret, names_of
 
 
@@ -91,19 +91,20 @@ class Region(SecretsManagerBackend):
 
     def seen(self, secret_id: str) -> tuple[Secret, ReplicaSecret | None]:
         """The secret for a read, as this call may see it, and the replica through which it was asked for."""
-        if not lag():
+        moment = as_of()
+        if moment is None:
             found = self.stored(secret_id)
             return (_source(found), found) if isinstance(found, ReplicaSecret) else (found, None)
         for name in names_of(secret_id):
-            past = self.history.ago(name, lag())
+            past = self.history.at(name, moment)
             if past is not None and _is_meant(past, name, secret_id):
                 return past, None
         raise not_found()
 
     def all_seen(self) -> list[Secret]:
         """Every secret for ListSecrets, as this call may see them."""
-        if lag():
-            return self.history.all_ago(lag())
+        if (moment := as_of()) is not None:
+            return self.history.all_at(moment)
         return [one for one in self.store.values() if isinstance(one, Secret)]
 
     def changed(self, secret: Secret) -> None:

@@ -157,15 +157,15 @@ class Engine:
     def running(self, arn: str) -> bool:
         return any(run.secret == arn and run.result == "running" for run in self.runs)
 
-    def shown(self, secret: str | None, seconds: float) -> list[dict[str, Any]]:
-        """All rotations of a secret (its ARN), after waiting at most so long for the last of them to end."""
+    def shown(self, secret: str | None, seconds: float, count: int = 0) -> list[dict[str, Any]]:
+        """All rotations of a secret (its ARN), after waiting at most so long until there are `count` and none runs."""
 
-        def ended() -> bool:
-            return not any(run.result == "running" for run in self.runs if secret in (None, run.secret))
+        def runs() -> list[Run]:
+            return [run for run in self.runs if secret in (None, run.secret)]
 
         with self._changed:
-            self._changed.wait_for(ended, seconds)
-            return [asdict(run) for run in self.runs if secret in (None, run.secret)]
+            self._changed.wait_for(lambda: len(runs()) >= count and all(run.result != "running" for run in runs()), seconds)
+            return [asdict(run) for run in runs()]
 
 
 def _rotate_managed(region: Region, secret: Secret, asked: Asked, token: str) -> Asked:

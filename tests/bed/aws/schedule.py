@@ -121,25 +121,17 @@ def _daily(hour: str) -> bool:
 def _translated(match: re.Match[str]) -> str:
     """AWS's six fields as cronsim's five: days of the week count from 1 = Sunday there, from 0 here."""
     day, weekday = match["day"], match["weekday"]
-    if day[-1:] == "L" and day != "L":
-        day, weekday = "?", f"{day[:-1]}L"
-    return " ".join(("0", _steps(match["hour"]), _star(day), match["month"], _weekdays(_star(weekday))))
+    if day.endswith("L") and day != "L":
+        day, weekday = "?", day
+    return " ".join(("0", match["hour"], _star(day), match["month"], _weekdays(_star(weekday))))
 
 
 def _star(field: str) -> str:
     return "*" if field == "?" else field
 
 
-def _steps(hour: str) -> str:
-    """`2/10` means from 2 on, every 10 hours of the day; cron wants the end said."""
-    return ",".join(
-        f"{part.partition('/')[0]}-23/{part.partition('/')[2]}" if re.fullmatch(r"[0-9]+/[0-9]+", part) else part
-        for part in hour.split(",")
-    )
-
-
 def _weekdays(field: str) -> str:
-    """Move every day number down by one; what follows `#` or `/` is a count and stays."""
+    """Names become numbers, each number one less; what follows `#` or `/` is a count and stays; `L` alone is Saturday."""
 
     def down(match: re.Match[str]) -> str:
         number = int(match[0])
@@ -147,7 +139,9 @@ def _weekdays(field: str) -> str:
             raise ValueError(f"no such day of the week: {number}")
         return str(number - 1)
 
-    return re.sub(r"(?<![#/0-9])[0-9]+", down, field)
+    for number, name in enumerate(_DAYS, 1):
+        field = field.replace(name, str(number))
+    return "6" if field == "L" else re.sub(r"(?<![#/0-9])[0-9]+", down, field)
 
 
 def next_window(plan: Plan, after: float) -> Window:

@@ -11,6 +11,9 @@ from tests.bed.aws.region import Region, World
 from tests.bed.aws.rotation import Engine
 from tests.bed.aws.secret import Secret
 
+# A thread cannot wait for as long as a schedule may say.
+_LONGEST_WAIT = 86_400.0
+
 
 @dataclass
 class Scheduler:
@@ -23,10 +26,9 @@ class Scheduler:
     def _for_ever(self) -> None:
         while True:
             with self.world.clock.moved:
-                now = self.world.clock.now()
-                soonest = min((secret.next_opens for _, secret in _planned() if secret.next_opens is not None), default=None)
-                if soonest is None or soonest > now:
-                    self.world.clock.moved.wait(None if soonest is None else soonest - now)
+                wait = _soonest() - self.world.clock.now()
+                if wait > 0:
+                    self.world.clock.moved.wait(min(wait, _LONGEST_WAIT))
             self.run_due()
 
     def run_due(self) -> None:
@@ -50,9 +52,19 @@ class Scheduler:
             self.engine.start(region, secret, pending if pending is not None and pending != current else str(uuid.uuid4()))
 
 
+def _soonest() -> float:
+    """The next moment at which there is something to do."""
+    openings = [secret.next_opens for _, secret in _planned() if secret.next_opens is not None]
+    return min(openings + [secret.deleted_date for secret in _secrets() if secret.deleted_date is not None], default=float("inf"))
+
+
 def _regions() -> list[Region]:
     accounts = list(secretsmanager_backends.values())
     return [region for account in accounts for region in list(account.values()) if isinstance(region, Region)]
+
+
+def _secrets() -> list[Secret]:
+    return [secret for region in _regions() for secret in list(region.store.values()) if isinstance(secret, Secret)]
 
 
 def _planned() -> list[tuple[Region, Secret]]:

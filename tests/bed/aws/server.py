@@ -32,11 +32,10 @@ def build(port: int) -> Server:
     responses.install(engine)
     rds.install()
     gateway = Gateway(world, Dispatcher())
-    Scheduler(world, engine)
 
     def answer(asked: Asked) -> Answer | None:
         return control.answer(asked) if asked.path.startswith("/bed/") else gateway.answer(asked)
 
     server = Server(port, answer)
-    control = Control(gateway, engine, bus, f"http://{LOOPBACK}:{server.server_port}")
+    control = Control(gateway, engine, bus, Scheduler(world, engine), f"http://{LOOPBACK}:{server.server_port}")
     return server
