@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,21 @@ def function(here: Aws) -> Generator[Rotate]:
         here.control.release_function(one)
 
 
-@pytest.fixture
-def user(postgres: Facts, client: Client) -> Generator[str]:
-    """The ARN of a secret with a real PostgreSQL user in it."""
+@contextmanager
+def user_of(database: Facts, client: Client) -> Generator[str]:
+    """The ARN of a secret with a real user in it."""
     name = f"rot_{uuid.uuid4().hex[:12]}"
-    databases.new_user(postgres, name, "first")
-    place = {"engine": "postgres", "host": postgres["host"], "port": postgres["port"], "dbname": "app"}
+    databases.new_user(database, name, "first")
+    place = {"engine": database["engine"], "host": database["host"], "port": database["port"], "dbname": "app"}
     value = json.dumps({**place, "username": name, "password": "first"})
     yield client.create_secret(Name=f"rotation/{name}", SecretString=value)["ARN"]
-    databases.drop_user(postgres, name)
+    databases.drop_user(database, name)
+
+
+@pytest.fixture
+def user(postgres: Facts, client: Client) -> Generator[str]:
+    with user_of(postgres, client) as arn:
+        yield arn
 
 
 def stages(client: Client, arn: str) -> dict[str, list[str]]:
@@ -87,6 +94,22 @@ def test_an_honest_rotation_moves_current_drops_pending_and_sets_the_dates(
     assert stages(client, user) == {before: [PREVIOUS], new: [CURRENT]}
     assert client.describe_secret(SecretId=user)["LastRotatedDate"]
     assert (logs_in(client, postgres, user, CURRENT), logs_in(client, postgres, user, PREVIOUS)) == (True, False)
+
+
+def test_a_rotation_on_mariadb_changes_the_password(here: Aws, client: Client, function: Rotate, mariadb: Facts) -> None:
+    with user_of(mariadb, client) as user:
+        rotated_honestly(here, client, user, function("honest"), mariadb)
+
+
+def test_a_rotation_on_mysql_changes_the_password(here: Aws, client: Client, function: Rotate, mysql: Facts) -> None:
+    with user_of(mysql, client) as user:
+        rotated_honestly(here, client, user, function("honest"), mysql)
+
+
+def rotated_honestly(here: Aws, client: Client, user: str, honest: str, database: Facts) -> None:
+    client.rotate_secret(SecretId=user, RotationLambdaARN=honest)
+    assert [(run["result"], run["error"]) for run in here.control.rotations(user)] == [("succeeded", "")]
+    assert (logs_in(client, database, user, CURRENT), logs_in(client, database, user, PREVIOUS)) == (True, False)
 
 
 def test_pending_first_stands_on_a_version_without_a_value(here: Aws, client: Client, arn: str, function: Rotate) -> None:
