@@ -10,13 +10,38 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from rotated_rds.clients.aws import AwsIdentity
 from rotated_rds.model.errors import Problem
 from rotated_rds.model.resource import Key
+from rotated_rds.model.secret import name_in
 from rotated_rds.passes import End, Hint
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class About:
+    """What the watch asks of a resource without reading its body again."""
+
+    identity: AwsIdentity
+    arn: str | None
+    version: str | None
+    foreign: bool
+
+    @classmethod
+    def of(cls, body: Body, cluster: str) -> "About":
+        spec, status = body.get("spec") or {}, body.get("status") or {}
+        aws, rotation = spec.get("aws") or {}, spec.get("rotation") or {}
+        key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
+        identity = AwsIdentity.of(key, aws.get("region"), aws.get("roleArn"), aws.get("externalId"), cluster)
+        return cls(identity, status.get("secretArn"), status.get("versionId"), rotation.get("method") == "External")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """How an event may name the secret: its ARN, the ARN without its random end, its name."""
+        return (self.arn, self.arn[:-7], name_in(self.arn)) if self.arn else ()
 
 
 @dataclass
@@ -25,6 +50,7 @@ class Entry:
 
     body: bytes
     version: int
+    about: About
     hint: Hint = field(default_factory=Hint)
     running: bool = False
     poked: bool = False
@@ -41,11 +67,14 @@ class Engine:
     pool: Executor
     workers: int
     leads: Callable[[], bool]
+    cluster: str
     ended: list[Callable[[Key, datetime, End], None]] = field(default_factory=list[Callable[[Key, datetime, End], None]])
     _entries: dict[Key, Entry] = field(default_factory=dict[Key, Entry])
+    _by_secret: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
     _queue: list[tuple[float, Key]] = field(default_factory=list[tuple[float, Key]])
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _running: int = 0
+    _stopped: bool = False
 
     def poke(self, key: Key, body: Body | None = None, hint: Hint | None = None) -> None:
         """Look at a resource soon. body: as the watch showed it, if it did; an older one than ours is left aside."""
@@ -53,9 +82,10 @@ class Engine:
         if body is not None:
             version = int(body["metadata"]["resourceVersion"])
             if entry is None:
-                entry = self._entries[key] = Entry(_compact(body), version)
+                entry = self._entries[key] = Entry(_compact(body), version, About.of(body, self.cluster))
+                self._index(key, entry.about)
             elif version > entry.version:
-                entry.body, entry.version = _compact(body), version
+                self._keep(key, entry, body)
             elif hint is None:
                 return  # our own write, come back
         if entry is None:
@@ -67,7 +97,8 @@ class Engine:
 
     def drop(self, key: Key) -> None:
         """The resource is gone."""
-        if self._entries.pop(key, None) is not None:
+        if (entry := self._entries.pop(key, None)) is not None:
+            self._unindex(key, entry.about)
             self.forget(key)
 
     def poke_all(self) -> None:
@@ -88,9 +119,41 @@ class Engine:
         for key in [one for one in self._entries if one.namespace == namespace]:
             yield key, json.loads(self._entries[key].body)
 
+    def identities(self) -> set[AwsIdentity]:
+        """Whose secrets are to be swept."""
+        return {entry.about.identity for entry in self._entries.values() if entry.about.arn}
+
+    def reads_foreign(self, identity: AwsIdentity) -> bool:
+        """Whether a resource follows a secret that does not carry our owner tag (method External)."""
+        return any(entry.about.foreign and entry.about.identity == identity for entry in self._entries.values())
+
+    def keys_of(self, secret: str) -> list[Key]:
+        """Who has this secret. secret: an ARN, a partial ARN or a name."""
+        return list(self._by_secret.get(secret, ()))
+
+    def version_of(self, key: Key) -> str | None:
+        """The version that is published."""
+        entry = self._entries.get(key)
+        return entry.about.version if entry else None
+
     def body(self, key: Key) -> Body | None:
         entry = self._entries.get(key)
         return json.loads(entry.body) if entry else None
+
+    def _keep(self, key: Key, entry: Entry, body: Body) -> None:
+        about = About.of(body, self.cluster)
+        if about != entry.about:
+            self._unindex(key, entry.about)
+            self._index(key, about)
+        entry.body, entry.version, entry.about = _compact(body), int(body["metadata"]["resourceVersion"]), about
+
+    def _index(self, key: Key, about: About) -> None:
+        for name in about.names:
+            self._by_secret.setdefault(name, set()).add(key)
+
+    def _unindex(self, key: Key, about: About) -> None:
+        for name in about.names:
+            self._by_secret.get(name, set()).discard(key)
 
     async def run(self) -> None:
         """Start what is due, for ever; nothing while another replica leads."""
@@ -106,9 +169,19 @@ class Engine:
     def wake(self) -> None:
         self._woken.set()
 
+    def stop(self) -> None:
+        """Start no further pass."""
+        self._stopped = True
+
+    async def idle(self) -> None:
+        """Until no pass runs."""
+        while self._running:
+            self._woken.clear()
+            await self._woken.wait()
+
     def _start_due(self, loop: asyncio.AbstractEventLoop) -> float | None:
         """Start all that is due and has a worker; returns the seconds to the next deadline."""
-        if not self.leads():
+        if self._stopped or not self.leads():
             return 1.0
         while self._queue and self._running < self.workers:
             due, key = self._queue[0]
@@ -157,7 +230,7 @@ class Engine:
         if end is not None and end.body is not None:
             version = int(end.body["metadata"]["resourceVersion"])
             if version >= entry.version:
-                entry.body, entry.version = _compact(end.body), version
+                self._keep(key, entry, end.body)
             for tell in self.ended:
                 tell(key, began, end)
         else:

@@ -26,6 +26,8 @@ def dependents_of(workload: Json, resources: Iterable[tuple[Key, Json]]) -> Iter
         restarts = spec.get("restarts") or {}
         target = (spec.get("target") or {}).get("name") or key.name
         named = any(ref.get("name") == name for ref in restarts.get("workloads") or [])
-        known = any(one.get("name") == name and kind in (None, one.get("kind")) for one in (body.get("status") or {}).get("workloads") or [])
+        known = any(
+            one.get("name") == name and kind in (None, one.get("kind")) for one in (body.get("status") or {}).get("workloads") or []
+        )
         if target in read or named or known or restarts.get("selector"):
             yield key

@@ -26,7 +26,7 @@ def run(one: Pass, state: SecretState) -> Result[Current]:
     current = state.current
     if current is None:
         raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
-    one.world.house.tenancy.check_function(one.key.namespace, one.spec.rotation.function_arn or "")
+    one.permit.check_function(one.spec.rotation.function_arn or "")
     if progress := one.before.rotation.in_progress:
         return _follow(one, state, progress)
     if state.remembered:

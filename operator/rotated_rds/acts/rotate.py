@@ -248,7 +248,7 @@ def _opener(one: Pass, endpoint: Endpoint, state: SecretState, old: Credential, 
 
 def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:
     found = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
-    one.world.house.tenancy.check_admin_secret(one.key.namespace, found.name, found.arn, prefix=one.world.house.prefix)
+    one.permit.check_admin_secret(found.arn)
     return read_admin(one.secrets, found, endpoint, user)
 
 

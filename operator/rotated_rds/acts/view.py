@@ -10,6 +10,7 @@ from rotated_rds.model.resource import Key, Resource
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Spec
 from rotated_rds.model.status import Status
+from rotated_rds.model.tenancy import Permit
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Pass:
     @property
     def secrets(self) -> SecretsManager:
         return self.world.secrets(self.key, self.spec)
+
+    @property
+    def permit(self) -> Permit:
+        """What the namespace may use, in the account that this resource's identity acts in."""
+        return self.world.permit(self.key, self.spec)
 
     @property
     def changed(self) -> bool:

@@ -15,6 +15,7 @@ from botocore.session import get_session
 
 from rotated_rds import metrics
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
+from rotated_rds.model.resource import Key
 
 # SAFETY.md A4: a write has one attempt and ends within 4 s, so that the fence knows how much Lease it needs.
 _WRITES = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32)
@@ -55,6 +56,14 @@ class AwsIdentity:
     role_arn: str | None = None
     external_id: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, key: Key, region: str | None, role_arn: str | None, external_id: str | None, cluster: str = "") -> "AwsIdentity":
+        """A role is assumed for one resource alone, so that its session can be told by its tags."""
+        if not role_arn:
+            return cls(region)
+        tags = (("kubernetes-cluster", cluster), ("kubernetes-namespace", key.namespace), ("kubernetes-name", key.name))
+        return cls(region, role_arn, external_id, tags)
 
 
 def translate(error: ClientError, operation: str) -> Exception:

@@ -54,6 +54,15 @@ def connect(threads: int) -> client.ApiClient:
     return client.ApiClient(configuration)
 
 
+def kubeconfig_namespace() -> str | None:
+    """The namespace of the kubeconfig's current context."""
+    try:
+        _, context = config.list_kube_config_contexts()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  untyped there
+    except ConfigException:
+        return None
+    return cast("str | None", context["context"].get("namespace"))
+
+
 class Kubernetes:
     """What the operator asks of the API server. fence: called before every write; raises when the Lease will not last."""
 
@@ -97,8 +106,8 @@ class Kubernetes:
     def resource(self, key: Key) -> Json | None:
         return self.get(resource_path(key))
 
-    def resources(self, namespace: str | None = None) -> Sequence[Json]:
-        return self.items(f"{_OURS}/namespaces/{namespace}/{PLURAL}" if namespace else f"{_OURS}/{PLURAL}")
+    def resources(self, namespace: str | None = None, selector: str | None = None) -> Sequence[Json]:
+        return self.items(f"{_OURS}/namespaces/{namespace}/{PLURAL}" if namespace else f"{_OURS}/{PLURAL}", label_selector=selector)
 
     def workloads(self, namespace: str) -> Sequence[Json]:
         """All Deployments, StatefulSets and DaemonSets of a namespace, each with its `kind`."""

@@ -88,7 +88,12 @@ class Lease:
             "acquireTime": now if changed else old.get("acquireTime", now),
             "leaseTransitions": int(old.get("leaseTransitions", 0)) + (1 if changed and found and holder else 0),
         }
-        body: dict[str, Any] = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.name, "namespace": self.namespace}, "spec": spec}
+        body: dict[str, Any] = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": spec,
+        }
         if found is None:
             self.kubernetes.call("POST", self._path, body=body)
             return

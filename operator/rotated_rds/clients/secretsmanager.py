@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from rotated_rds.clients.aws import Absent, Aws, Exists
 from rotated_rds.model.credential import SecretValue
+from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.secret import CURRENT, PENDING, SecretState
 
 _SERVICE = "secretsmanager"
@@ -102,7 +103,13 @@ class SecretsManager:
         named: dict[str, object] = {"RotationRules": dict(rules)} if rules else {}
         if token:
             named["ClientRequestToken"] = token
-        self.aws.write(_SERVICE, "rotate_secret", SecretId=arn, RotationLambdaARN=function_arn, RotateImmediately=immediately, **named)
+        try:
+            self.aws.write(_SERVICE, "rotate_secret", SecretId=arn, RotationLambdaARN=function_arn, RotateImmediately=immediately, **named)
+        except Absent:
+            raise Refused(
+                Reason.FUNCTION_NOT_FOUND,
+                f"spec.rotation.functionArn: AWS finds no function {function_arn}; create it, and let secretsmanager.amazonaws.com invoke it",
+            ) from None
 
     def sweep(self, filters: Sequence[Mapping[str, object]]) -> Iterator[SecretState]:
         """Every secret that the filters let through, 100 a call. It may lag: it nominates, it never decides."""
@@ -137,4 +144,5 @@ def _state(answer: Mapping[str, Any]) -> SecretState:
         last_rotated=answer.get("LastRotatedDate"),
         next_rotation=answer.get("NextRotationDate"),
         created=answer.get("CreatedDate"),
+        changed=answer.get("LastChangedDate"),
     )

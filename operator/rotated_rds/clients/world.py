@@ -14,7 +14,7 @@ from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.claims import Claims
 from rotated_rds.model.resource import Key
 from rotated_rds.model.spec import Spec
-from rotated_rds.model.tenancy import Tenancy
+from rotated_rds.model.tenancy import Permit, Tenancy
 
 
 @dataclass
@@ -70,10 +70,7 @@ class World:
 
     def identity(self, key: Key, spec: Spec) -> AwsIdentity:
         """Whose rights this resource uses in AWS."""
-        if not spec.aws.role_arn:
-            return AwsIdentity(spec.aws.region)
-        tags = {"kubernetes-cluster": self.house.cluster, "kubernetes-namespace": key.namespace, "kubernetes-name": key.name}
-        return AwsIdentity(spec.aws.region, spec.aws.role_arn, spec.aws.external_id, tuple(tags.items()))
+        return AwsIdentity.of(key, spec.aws.region, spec.aws.role_arn, spec.aws.external_id, self.house.cluster)
 
     def aws(self, key: Key, spec: Spec) -> Aws:
         return self.sessions.of(self.identity(key, spec))
@@ -87,6 +84,19 @@ class World:
     def account(self, key: Key, spec: Spec) -> str:
         """The AWS account that this resource's identity acts in."""
         return str(self.aws(key, spec).once("sts", "get_caller_identity")["Account"])
+
+    def permit(self, key: Key, spec: Spec) -> Permit:
+        """The namespace's tenancy. The role itself is checked before it is assumed, against the operator's own account."""
+        if spec.aws.role_arn:
+            own = self.sessions.of(AwsIdentity())
+            self._permit(key, str(own.once("sts", "get_caller_identity")["Account"])).check_role(spec.aws.role_arn)
+        permit = self._permit(key, self.account(key, spec))
+        if spec.aws.region:
+            permit.check_region(spec.aws.region)
+        return permit
+
+    def _permit(self, key: Key, account: str) -> Permit:
+        return self.house.tenancy.permit(key.namespace, self.house.prefix, account, self.sessions.own_region or "")
 
     def owner(self, key: Key) -> str:
         """The owner tag's value (SAFETY.md A5)."""

@@ -1,9 +1,10 @@
 """One resource a user: which resource writes for which database user at which endpoint (SAFETY.md A5)."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from rotated_rds.model.resource import Key
 
@@ -33,6 +34,17 @@ class Claims:
         with self._lock:
             self._claims[claim.key] = claim
             return rival(claim, self._claims.values())
+
+    def seed(self, key: Key, body: Mapping[str, Any]) -> None:
+        """What a resource's own status says of its claim, before its first pass: so that the older one is known after a start."""
+        spec, database = body.get("spec") or {}, (body.get("status") or {}).get("database")
+        user = (spec.get("user") or {}).get("name")
+        if not database or not user or (spec.get("rotation") or {}).get("method") == "External":
+            return
+        place = frozenset({f"{database['host']}:{database['port']}".lower()})
+        claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place)
+        with self._lock:
+            self._claims.setdefault(key, claim)
 
     def drop(self, key: Key) -> None:
         with self._lock:

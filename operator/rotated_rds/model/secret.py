@@ -30,6 +30,7 @@ class SecretState:
     last_rotated: datetime | None = None
     next_rotation: datetime | None = None
     created: datetime | None = None
+    changed: datetime | None = None
     remembered: bool = False  # from our status, not from AWS
 
     def holder(self, label: str) -> str | None:

@@ -12,12 +12,11 @@ from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.resource import GROUP, KIND, MANAGER, VERSION, Resource
 from rotated_rds.model.spec import Spec, TargetSpec
-from rotated_rds.model.template import secret_data
+from rotated_rds.model.template import DEFAULT_KEYS, secret_data
 
 Json = Mapping[str, Any]
 RESOURCE, VERSION_ID, PUBLISHED_AT, ADOPT = (f"{GROUP}/{name}" for name in ("resource", "version-id", "published-at", "adopt"))
 _MANAGED_BY = "app.kubernetes.io/managed-by"
-DEFAULT_KEYS = ("username", "password", "host", "port", "dbname", "engine", "reader_host")
 
 
 def text_of(secret: Json | None, key: str) -> str | None:
@@ -31,16 +30,16 @@ def text_of(secret: Json | None, key: str) -> str | None:
         return None
 
 
-def fields(credential: Credential, endpoint: Endpoint, target: TargetSpec) -> dict[str, str]:
+def fields(credential: Credential, endpoint: Endpoint, target: TargetSpec) -> dict[str, str | int]:
     """What keys and templates may use. The applications' endpoint wins over the database's own."""
     value = credential.value
     host = target.endpoint.host if target.endpoint else endpoint.host
     port = (target.endpoint.port if target.endpoint else None) or endpoint.port
-    named = {
+    named: dict[str, str | int] = {
         "username": value.username,
         "password": value.password.get_secret_value(),
         "host": host,
-        "port": str(port),
+        "port": port,
         "dbname": value.dbname or endpoint.database or "",
         "engine": endpoint.engine.value,
         "reader_host": endpoint.reader_host or "",
@@ -49,12 +48,12 @@ def fields(credential: Credential, endpoint: Endpoint, target: TargetSpec) -> di
     return {key: text for key, text in named.items() if text}
 
 
-def content(spec: Spec, credential: Credential, endpoint: Endpoint) -> dict[str, str]:
-    """The Secret's keys and texts. Raises Refused(TemplateFailed)."""
+def content(spec: Spec, credential: Credential, endpoint: Endpoint) -> dict[str, bytes]:
+    """The Secret's keys and contents. Raises Refused(TemplateFailed)."""
     return secret_data(spec.target.keys or DEFAULT_KEYS, spec.target.template, fields(credential, endpoint, spec.target))
 
 
-def manifest(resource: Resource, spec: Spec, data: Mapping[str, str], version: str, published: datetime) -> dict[str, Any]:
+def manifest(resource: Resource, spec: Spec, data: Mapping[str, bytes], version: str, published: datetime) -> dict[str, Any]:
     """The Secret to apply."""
     target = spec.target
     metadata: dict[str, Any] = {
@@ -72,7 +71,7 @@ def manifest(resource: Resource, spec: Spec, data: Mapping[str, str], version: s
         metadata["ownerReferences"] = [
             {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "name": resource.key.name, "uid": resource.uid, "controller": True, "blockOwnerDeletion": False}
         ]  # fmt: skip
-    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    encoded = {key: base64.b64encode(held).decode() for key, held in data.items()}
     return {"apiVersion": "v1", "kind": "Secret", "type": target.type, "metadata": metadata, "data": encoded}
 
 
@@ -128,6 +127,7 @@ def drifted(secret: Json, resource: Resource, spec: Spec) -> bool:
         not ours
         or not ours <= keys
         or not expected_keys(spec) <= ours
+        or any(key in keys and key not in ours for key in spec.target.keys or DEFAULT_KEYS)
         or not annotations <= set(metadata.get("f:annotations", {}))
         or not labels <= set(metadata.get("f:labels", {}))
     )

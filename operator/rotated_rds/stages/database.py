@@ -17,6 +17,7 @@ RESOLVE_EVERY = timedelta(hours=6)
 def run(one: Pass) -> Result[Endpoint]:
     """Where the database listens. RDS is asked when nothing is known, when it does not answer, and every 6 hours."""
     spec = one.spec.database
+    one.permit  # noqa: B018  refuses a role or a Region before either is used
     tls = Tls(spec.tls.mode, _ca_file(one), spec.tls.server_name)
     found = remembered(one.spec, one.before) if not _to_resolve(one) else None
     if found is None:
@@ -98,4 +99,7 @@ def _ca_file(one: Pass) -> str | None:
 def _check_place(one: Pass, endpoint: Endpoint) -> None:
     """Tenancy against what was resolved, on every pass: an address may move (SAFETY.md G4)."""
     resolved = addresses.resolve(endpoint.host, endpoint.port, Deadline(databases.LOGIN_TIMEOUT))
-    one.world.house.tenancy.check_endpoint(one.key.namespace, endpoint.host, resolved, typed=one.spec.database.host is not None)
+    field = next(f"spec.database.{name}" for name in ("host", "instance", "cluster") if getattr(one.spec.database, name))
+    if one.spec.database.host:
+        one.permit.check_host(endpoint.host)
+    one.permit.check_addresses(endpoint.host, resolved, field)

@@ -30,6 +30,7 @@ from rotated_rds.model.spec import Method, SecretSpec
 from rotated_rds.model.status import Result, fails, holds
 from rotated_rds.model.target import text_of
 from rotated_rds.acts.view import Pass
+from rotated_rds.model.tenancy import Allow
 
 CHECK_EVERY = timedelta(hours=6)
 FIRST = "first-password"
@@ -38,6 +39,7 @@ FIRST = "first-password"
 def run(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
     """The secret as AWS describes it; as status remembers it on a quiet pass."""
     if (known := _remembered(one)) is not None:
+        _stake_claim(one, endpoint)
         return holds(known, f"AWS secret {known.name}")
     state = _describe(one)
     if state is None:
@@ -86,11 +88,10 @@ def _describe(one: Pass) -> SecretState | None:
 
 
 def _check_tenancy(one: Pass, state: SecretState) -> None:
-    tenancy = one.world.house.tenancy
-    tenancy.check_secret(one.key.namespace, state.name, state.arn, prefix=one.world.house.prefix)
+    one.permit.check_secret(state.arn)
     foreign = state.owner is not None and state.owner != one.world.owner(one.key)
     if not one.spec.writes and foreign and not str(state.owner).startswith(f"{one.world.house.cluster}/"):
-        tenancy.check_allowed(one.key.namespace, "ForeignOwners", "spec.secret.name")
+        one.permit.check_word(Allow.FOREIGN_OWNERS, "spec.secret.name")
 
 
 # missing: never there, or deleted in AWS
@@ -104,7 +105,7 @@ def _missing(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
         )
     if endpoint is None:
         raise Unavailable(Reason.UNAVAILABLE, "the first password waits for the database's endpoint")
-    one.world.house.tenancy.check_secret(one.key.namespace, name, None, prefix=one.world.house.prefix)
+    one.permit.check_secret(name)
     _stake_claim(one, endpoint)
     if one.before.secret_arn:
         _create_again(one, endpoint)
@@ -122,7 +123,7 @@ def _new_secret(one: Pass, cause: str) -> first.NewSecret:
     place = f"{one.world.account(one.key, one.spec)}/{region}/{name}"
     tags = {**wanted(spec).tags, OWNER_TAG: one.world.owner(one.key)}
     if spec.kms_key_id:
-        one.world.house.tenancy.check_kms_key(one.key.namespace, spec.kms_key_id)
+        one.permit.check_kms_key(spec.kms_key_id)
     return first.NewSecret(name, token(place, cause, 0), tags, spec.description, spec.kms_key_id)
 
 
@@ -198,7 +199,7 @@ def _finish_first(one: Pass, endpoint: Endpoint, state: SecretState) -> None:
 
 def _admin(one: Pass, endpoint: Endpoint, user: str) -> Opener:
     found = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
-    one.world.house.tenancy.check_admin_secret(one.key.namespace, found.name, found.arn, prefix=one.world.house.prefix)
+    one.permit.check_admin_secret(found.arn)
     return read_admin(one.secrets, found, endpoint, user)
 
 
@@ -206,7 +207,7 @@ def _user_name(one: Pass) -> str:
     name = one.spec.user.name
     if not name:
         raise Refused(Reason.INVALID_SPEC, f"spec.user.name: required with method {one.spec.method}; name the database user")
-    one.world.house.tenancy.check_user(one.key.namespace, name)
+    one.permit.check_user(name)
     return name
 
 
@@ -223,7 +224,7 @@ def _own(one: Pass, state: SecretState) -> SecretState:
     if state.owning_service:
         raise Refused(Reason.NOT_ADOPTED, f"AWS secret {state.name} is managed by {state.owning_service}; method External may read it")
     if state.tags.get(ADOPT_TAG) != ours:  # the tag is the consent of who may write to the secret; `Always` needs the tenancy's
-        one.world.house.tenancy.check_allowed(one.key.namespace, "Adoption", "spec.secret.adoption")
+        one.permit.check_word(Allow.ADOPTION, "spec.secret.adoption")
     one.secrets.tag(state.arn, {OWNER_TAG: ours, MANAGED_BY_TAG: MANAGED_BY})
     again = one.secrets.describe(state.arn)
     if again is None or again.owner != ours:
@@ -254,7 +255,7 @@ def refusal(state: SecretState, ours: str, spec: SecretSpec) -> Refused | None:
 
 def _stake_claim(one: Pass, endpoint: Endpoint | None) -> None:
     """(endpoint, user) is unique among writing resources; the older one keeps it (SAFETY.md A5)."""
-    if endpoint is None or not one.spec.user.name:
+    if endpoint is None or not one.spec.user.name or not one.spec.writes:
         return
     resolved = addresses.resolve(endpoint.host, endpoint.port, Deadline(databases.LOGIN_TIMEOUT))
     places = frozenset({endpoint.address.lower(), *(addresses.joined(ip, endpoint.port) for ip in resolved)})
@@ -299,7 +300,7 @@ def _carry_out(one: Pass, state: SecretState, repairs: Repairs) -> _Repaired:
     """What AWS will not let us repair does not stop a new password from being mirrored."""
     try:
         if repairs.kms_key_id:
-            one.world.house.tenancy.check_kms_key(one.key.namespace, repairs.kms_key_id)
+            one.permit.check_kms_key(repairs.kms_key_id)
         if repairs.description is not None or repairs.kms_key_id:
             one.secrets.update(state.arn, description=repairs.description, kms_key_id=repairs.kms_key_id)
         if repairs.tags:

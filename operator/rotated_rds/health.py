@@ -1,0 +1,47 @@
+"""The three pages of the operator: /metrics, /healthz (the process turns), /readyz (it would work)."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET6
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from rotated_rds import metrics
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+class _ServerV6(_Server):
+    address_family = AF_INET6
+
+
+def serve(host: str, port: int, *, ready: Callable[[], bool], healthy: Callable[[], bool]) -> int:
+    """Serve in a thread of its own; returns the port, the free one where 0 was asked for."""
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802  the library's own name
+            if self.path == "/metrics":
+                self._answer(200, generate_latest(metrics.REGISTRY), CONTENT_TYPE_LATEST)
+            elif self.path in ("/healthz", "/readyz"):
+                fine = healthy() if self.path == "/healthz" else ready()
+                self._answer(200 if fine else 503, b"ok\n" if fine else b"not yet\n", "text/plain")
+            else:
+                self._answer(404, b"/metrics /healthz /readyz\n", "text/plain")
+
+        def _answer(self, status: int, body: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's own name
+            """Probes are not worth a line."""
+
+    kind = _ServerV6 if ":" in host else _Server
+    server = kind((host.strip("[]"), port), Pages)
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return int(server.server_address[1])

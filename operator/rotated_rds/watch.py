@@ -1,0 +1,161 @@
+"""AWS's side of "look at this resource": SQS messages for what changed, the ListSecrets sweep as the safety net."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rotated_rds import metrics
+from rotated_rds.clients.aws import AwsIdentity, AwsSessions
+from rotated_rds.clients.queue import Message, Queue
+from rotated_rds.clients.secretsmanager import SecretsManager
+from rotated_rds.engine import Engine
+from rotated_rds.model.errors import Problem
+from rotated_rds.model.messages import read_message
+from rotated_rds.model.resource import Key
+from rotated_rds.model.secret import OWNER_TAG, SecretState
+from rotated_rds.passes import End, Hint
+
+log = logging.getLogger(__name__)
+_PATIENCE = 60.0  # seconds that a message is looked after
+_PAUSE = 5.0
+
+
+@dataclass
+class Held:
+    """A message whose version no pass has seen yet."""
+
+    message: Message
+    key: Key
+    version: str | None
+    received: datetime
+    looks: int = 0
+
+
+@dataclass
+class Watch:
+    """Turns what AWS says into pokes. leads: whether this replica acts; a standby leaves the messages to the leader."""
+
+    engine: Engine
+    sessions: AwsSessions
+    leads: Callable[[], bool]
+    sweep_every: Callable[[AwsIdentity], timedelta]
+    queue: Queue | None
+    _listed: dict[str, int] = field(default_factory=dict[str, int])
+    _held: dict[str, Held] = field(default_factory=dict[str, Held])
+
+    # the sweep
+
+    async def sweep_forever(self) -> None:
+        """Each (account, Region) in turn, at its own interval."""
+        swept: dict[AwsIdentity, float] = {}
+        while True:
+            for identity in self.engine.identities() if self.leads() else []:
+                if time.monotonic() - swept.get(identity, float("-inf")) >= self.sweep_every(identity).total_seconds():
+                    swept[identity] = time.monotonic()
+                    await self._guarded("sweep", lambda identity=identity: self._sweep(identity))
+            await asyncio.sleep(1.0)
+
+    async def _sweep(self, identity: AwsIdentity) -> None:
+        filters: Sequence[Mapping[str, object]] = (
+            () if self.engine.reads_foreign(identity) else ({"Key": "tag-key", "Values": [OWNER_TAG]},)
+        )
+        secrets = SecretsManager(self.sessions.of(identity))
+        found = await asyncio.to_thread(lambda: list(secrets.sweep(filters)))
+        for state in found:
+            self._compare(state)
+        metrics.LAST_SWEEP.set_to_current_time()
+
+    def _compare(self, state: SecretState) -> None:
+        """Poke who has this secret, if it looks different from last time."""
+        keys = self.engine.keys_of(state.arn)
+        digest = hash((state.current, state.pending, state.description, state.kms_key_id, *sorted(state.tags.items()), state.deleted_at))
+        if not keys or self._listed.get(state.arn) == digest:
+            return
+        self._listed[state.arn] = digest
+        for key in keys:
+            news = state.current != self.engine.version_of(key)
+            if news and state.changed:
+                metrics.SYNC_LAG.labels("sweep").observe(max(0.0, (datetime.now(UTC) - state.changed).total_seconds()))
+            self.engine.poke(key, hint=Hint(look=news, listed=state, moved_at=state.changed if news else None))
+
+    # the queue
+
+    async def queue_forever(self) -> None:
+        """Long polls; each message is deleted once a pass has seen what it is about, or nobody can."""
+        if self.queue is None:
+            return
+        while True:
+            if not self.leads():
+                await asyncio.sleep(1.0)
+                continue
+            if not await self._guarded("queue", self._receive):
+                await asyncio.sleep(_PAUSE)
+
+    async def _receive(self) -> None:
+        queue = self.queue
+        if queue is None:
+            return
+        done = [message for message in await asyncio.to_thread(queue.receive) if not self._hold(message)]
+        metrics.QUEUE_DEPTH.set(len(self._held))
+        await asyncio.to_thread(queue.delete, done)
+
+    def _hold(self, message: Message) -> bool:
+        """Whether the message waits for a pass; what is unknown, malformed or known already does not."""
+        news = read_message(message.body)
+        keys = self.engine.keys_of(news.secret) if news else []
+        if news is None or not keys:
+            return False
+        now = datetime.now(UTC)
+        if news.at is not None:
+            metrics.SYNC_LAG.labels("queue").observe(max(0.0, (now - news.at).total_seconds()))
+        fresh = [key for key in keys if news.version is None or news.version != self.engine.version_of(key)]
+        for key in fresh:
+            self._held[f"{message.receipt} {key}"] = Held(message, key, news.version, now)
+            self.engine.poke(key, hint=Hint(look=True, moved_at=news.at))
+        return bool(fresh)
+
+    def pass_ended(self, key: Key, began: datetime, end: End) -> None:
+        """A pass saw what it saw: messages about it are done with, or looked after again at 1, 2, 4 … s."""
+        for name, held in [(name, one) for name, one in self._held.items() if one.key == key and began >= one.received]:
+            if held.version is None or held.version in end.versions:
+                self._done(name, held)
+            else:
+                asyncio.get_running_loop().call_later(2.0**held.looks, self._look_again, name)
+                held.looks += 1
+
+    def _look_again(self, name: str) -> None:
+        held = self._held.get(name)
+        if held is None:
+            return
+        if (datetime.now(UTC) - held.received).total_seconds() >= _PATIENCE:
+            self._done(name, held)
+        else:
+            self.engine.poke(held.key, hint=Hint(look=True))
+
+    def _done(self, name: str, held: Held) -> None:
+        self._held.pop(name, None)
+        metrics.QUEUE_DEPTH.set(len(self._held))
+        if self.queue is not None and not any(one.message.receipt == held.message.receipt for one in self._held.values()):
+            queue = self.queue
+            asyncio.get_running_loop().run_in_executor(None, _quietly, lambda: queue.delete([held.message]))
+
+    async def _guarded(self, what: str, work: Callable[[], Awaitable[Any]]) -> bool:
+        """AWS that does not answer is asked again; it never ends the watch."""
+        try:
+            await work()
+        except Problem as problem:
+            log.warning("%s put off: %s", what, problem.message)
+            return False
+        return True
+
+
+def _quietly(work: Callable[[], None]) -> None:
+    """A message that could not be deleted comes again, and is known then."""
+    try:
+        work()
+    except Problem as problem:
+        log.debug("message not deleted: %s", problem.message)
