@@ -131,6 +131,25 @@ def test_an_opened_window_rotates_and_the_next_date_moves_on(here: Aws, client: 
     assert after["RotationRules"] == {"AutomaticallyAfterDays": 2, **expression("rate(2 days)")}
 
 
+def put_off_by_hand(here: Aws, arn: str, function: str, rules: dict[str, Any]) -> timedelta:
+    """By how much the next date moves when somebody puts a new value two days after the last rotation."""
+    client = here.client("secretsmanager")
+    client.rotate_secret(SecretId=arn, RotationLambdaARN=function, RotationRules=rules, RotateImmediately=False)
+    here.control.rotations(arn)
+    before = client.describe_secret(SecretId=arn)["NextRotationDate"]
+    here.control.advance(2 * DAY)
+    client.put_secret_value(SecretId=arn, SecretString="by hand")
+    return client.describe_secret(SecretId=arn)["NextRotationDate"] - before
+
+
+def test_a_change_by_hand_puts_the_next_rotation_off_where_the_rules_say_days(here: Aws, arn: str, liar: str) -> None:
+    assert put_off_by_hand(here, arn, liar, {"AutomaticallyAfterDays": 7}) == timedelta(days=2)
+
+
+def test_a_change_by_hand_puts_nothing_off_where_the_rules_are_an_expression(here: Aws, arn: str, liar: str) -> None:
+    assert put_off_by_hand(here, arn, liar, expression("rate(7 days)")) == timedelta(0)
+
+
 def results(here: Aws, arn: str) -> list[str]:
     """How a secret's rotations ended; the test that RotateImmediately=false makes is not one."""
     return [run["result"] for run in here.control.rotations(arn) if run["result"] != "tested"]

@@ -175,3 +175,27 @@ def test_an_assumed_roles_account_has_secrets_of_its_own(here: Aws, client: Clie
     assert code(there.describe_secret, SecretId=name) == "ResourceNotFoundException"
     assert ":210987654321:" in there.create_secret(Name=name, SecretString="two")["ARN"]
     assert client.get_secret_value(SecretId=name)["SecretString"] == "one"
+
+
+def test_calls_under_an_assumed_role_count_as_whoever_assumed_it(here: Aws, name: str) -> None:
+    role = here.sts().assume_role(RoleArn="arn:aws:iam::210987654321:role/there", RoleSessionName="test")["Credentials"]
+    there = here.client("secretsmanager", role)  # pyright: ignore[reportArgumentType]  # a TypedDict of strings and one date
+    here.control.fault("error", "CreateSecret")
+    assert code(there.create_secret, Name=name, SecretString="two") == "ThrottlingException"
+    assert here.control.counts()["secretsmanager.CreateSecret"] == {"ThrottlingException": 1}
+
+
+def test_a_missing_secret_is_refused_by_every_call_alike(client: Client, name: str) -> None:
+    for call in (client.describe_secret, client.get_secret_value, client.get_resource_policy, client.restore_secret, client.rotate_secret):
+        assert code(call, SecretId=name) == "ResourceNotFoundException"
+
+
+def test_a_replica_follows_its_primary_and_takes_no_write(here: Aws, client: Client, name: str) -> None:
+    client.create_secret(Name=name, SecretString="one", AddReplicaRegions=[{"Region": "eu-west-1"}])
+    replica = here.client("secretsmanager", region="eu-west-1")
+    client.put_secret_value(SecretId=name, SecretString="two")
+    seen = replica.describe_secret(SecretId=name)
+    assert (":eu-west-1:" in seen["ARN"], seen["PrimaryRegion"]) == (True, here.region)
+    assert replica.get_secret_value(SecretId=seen["ARN"])["SecretString"] == "two"
+    assert code(replica.put_secret_value, SecretId=name, SecretString="three") == "InvalidParameterException"
+    assert code(client.delete_secret, SecretId=name) == "InvalidParameterException"

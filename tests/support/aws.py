@@ -82,7 +82,7 @@ class Aws:
             "AWS_SECRET_ACCESS_KEY": "bed",
         }
 
-    def client(self, service: str, keys: Mapping[str, str] | None = None, config: Config = ONCE) -> Any:
+    def client(self, service: str, keys: Mapping[str, str] | None = None, *, region: str | None = None, config: Config = ONCE) -> Any:
         """A boto3 client. keys: AccessKeyId, SecretAccessKey, SessionToken as AssumeRole gives them, instead of our own."""
         ours = keys or {"AccessKeyId": self.caller, "SecretAccessKey": "bed"}
         with _making:
@@ -90,7 +90,7 @@ class Aws:
             return make(
                 service,
                 endpoint_url=self.endpoint,
-                region_name=self.region,
+                region_name=region or self.region,
                 aws_access_key_id=ours["AccessKeyId"],
                 aws_secret_access_key=ours["SecretAccessKey"],
                 aws_session_token=ours.get("SessionToken"),

@@ -15,6 +15,8 @@ from tests.bed.ports import alive_until
 NAME = "aws"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+# Who calls when a rotation function of this account does.
+FUNCTION_KEY = "AKIABEDFUNCTION00001"
 DATABASES = ("postgres", "mariadb", "mysql")
 
 

@@ -3,10 +3,11 @@
 import contextlib
 import io
 import json
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -15,6 +16,8 @@ from tests.bed.aws.faults import Board, Fault
 from tests.bed.aws.history import seen_as_of
 from tests.bed.aws.region import World
 from tests.bed.aws.web import Answer, Asked
+
+_NEW_KEY = re.compile(rb"<AccessKeyId>([A-Z0-9]+)</AccessKeyId>")
 
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -26,14 +29,19 @@ class Gateway:
     moto: Wsgi
     board: Board = field(default_factory=Board)
     journal: Journal = field(default_factory=Journal)
+    # A role's keys stand for whoever assumed it.
+    _assumed: dict[str, str] = field(default_factory=dict[str, str])
 
     def answer(self, asked: Asked) -> Answer | None:
         """Carry out one request of AWS's; None means: cut the connection without an answer."""
         call = name_call(asked.headers, asked.body)
         if call is None:
             return self._carry_out(asked, None)
+        call = replace(call, caller=self._assumed.get(call.caller, call.caller))
         began = time.time()
         answer = self._struck(asked, call, self.board.striking(call))
+        if call.operation.startswith("AssumeRole") and answer is not None and (key := _NEW_KEY.search(answer.body)):
+            self._assumed[key[1].decode()] = call.caller
         self.journal.write(call, "lost" if answer is None else code_of(answer), began)
         return answer
 

@@ -54,6 +54,6 @@ class History:
 def frozen(secret: Secret) -> Secret:
     """A copy that later writes do not reach."""
     twin = copy.copy(secret)
-    twin.versions = copy.deepcopy(secret.versions)
+    twin.versions = {key: {**version, "version_stages": list(version["version_stages"])} for key, version in secret.versions.items()}
     twin.tags = copy.deepcopy(secret.tags)
     return twin

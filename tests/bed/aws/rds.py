@@ -7,11 +7,10 @@ from typing import Any
 
 from moto.rds.models import DBCluster, DBInstance, DBInstanceClustered, RDSBackend, rds_backends
 
-from tests.bed.aws.sessions import ACCOUNT
+from tests.bed.aws import ACCOUNT, REGION
 
 Wanted = dict[str, Any]
 
-REGION = "us-east-1"
 VERSIONS = {
     "postgres": "15.18",
     "aurora-postgresql": "15.18",
@@ -19,6 +18,8 @@ VERSIONS = {
     "aurora-mysql": "8.0.mysql_aurora.3.10.0",
     "mariadb": "10.11.19",
 }
+
+AUTHORITY = "rds-ca-rsa2048-g1"
 
 # Hosts by ARN; what is not here keeps moto's invented name.
 _hosts: dict[str, str] = {}
@@ -71,10 +72,15 @@ def _place_instance(backend: RDSBackend, wanted: Wanted) -> Wanted:
         source.add_replica(instance)
     if "host" in wanted:
         _hosts[instance.db_instance_arn] = wanted["host"]
-    if "certificateAuthority" in wanted:
-        instance.ca_certificate_identifier = wanted["certificateAuthority"]
+    instance.ca_certificate_identifier = wanted.get("certificateAuthority", _authority(instance))
     _move(instance, wanted)
     return {"arn": instance.db_instance_arn, "host": instance.address, "port": instance.port, "resourceId": instance.dbi_resource_id}
+
+
+def _authority(instance: DBInstance) -> str:
+    """moto says rds-ca-default, which is no authority's name."""
+    kept = instance.ca_certificate_identifier
+    return AUTHORITY if kept == "rds-ca-default" else kept
 
 
 def _settings(wanted: Wanted, name: str) -> Wanted:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, cast
 from moto.secretsmanager import urls
 from moto.secretsmanager.models import FakeSecret, ReplicaSecret, SecretsManagerBackend, SecretsStore, secretsmanager_backends
 
-from tests.bed.aws import labels
+from tests.bed.aws import labels, schedule
 from tests.bed.aws.clock import Clock
 from tests.bed.aws.errors import invalid_parameter, marked_deleted, not_found
 from tests.bed.aws.history import History, as_of
@@ -111,6 +111,8 @@ class Region(SecretsManagerBackend):
         """Call after every change: keeps moto's own pointer true, remembers, and announces labels that moved."""
         secret.default_version_id = labels.holder(secret.versions, labels.CURRENT)
         before = self.history.record(secret.name, secret)
+        if before is not None and before.arn == secret.arn and before.default_version_id != secret.default_version_id:
+            schedule.count_as_rotation(secret, self.world.clock.now())
         old = {} if before is None or before.arn != secret.arn else before.versions
         for version_id, version in secret.versions.items():
             for label in version["version_stages"]:

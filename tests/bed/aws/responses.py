@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from moto.core.common_types import TYPE_RESPONSE
 from moto.secretsmanager import urls
 from moto.secretsmanager.responses import SecretsManagerResponse
 
@@ -21,6 +22,11 @@ class Corrected(SecretsManagerResponse):
 
     def _by(self, room: Callable[[Region, Asked], Asked]) -> str:
         return json.dumps(room(region_of(self.current_account, self.region), json.loads(self.body or "{}")))
+
+    def call_action(self) -> TYPE_RESPONSE:
+        """moto answers 404 where there is no secret; Secrets Manager's refusals are all 400."""
+        status, headers, body = super().call_action()
+        return (400, {**headers, "status": "400"}, body) if status in (404, "404") else (status, headers, body)
 
     def create_secret(self) -> str:
         return self._by(values.create)

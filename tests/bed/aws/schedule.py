@@ -189,6 +189,12 @@ def plan_next(secret: Secret, plan: Plan, now: float) -> None:
     secret.next_rotation_date = window.closes  # pyright: ignore[reportAttributeAccessIssue]  # moto says int; AWS's dates carry milliseconds
 
 
+def count_as_rotation(secret: Secret, now: float) -> None:
+    """A new AWSCURRENT made by hand puts the next rotation off, where the rules say days (AWS user guide)."""
+    if secret.rotation_enabled and secret.rules is not None and "AutomaticallyAfterDays" in secret.rules:
+        plan_next(secret, parse(secret.rules), now)
+
+
 def days_between(plan: Plan, now: float) -> int:
     """AutomaticallyAfterDays as AWS works it out of a schedule after a rotation."""
     first = next_window(plan, now)

@@ -1,10 +1,8 @@
 """Credentials for rotation functions, so that their calls land in their own account and can be told apart."""
 
-from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sts.models import sts_backends
 
-ACCOUNT = DEFAULT_ACCOUNT_ID
-FUNCTION_KEY = "AKIABEDFUNCTION00001"
+from tests.bed.aws import ACCOUNT, FUNCTION_KEY
 
 
 def credentials_for(arn: str) -> dict[str, str]:
