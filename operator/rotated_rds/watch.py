@@ -86,10 +86,8 @@ class Watch:
 
     async def queue_forever(self) -> None:
         """Long polls; each message is deleted once a pass has seen what it is about, or nobody can."""
-        if self.queue is None:
-            return
         while True:
-            if not self.leads():
+            if self.queue is None or not self.leads():
                 await asyncio.sleep(1.0)
                 continue
             if not await self._guarded("queue", self._receive):

@@ -152,7 +152,7 @@ def failed(one: Pass, current: str, progress: InProgress, reason: Reason, text: 
 
 def succeeded(one: Pass, current: Current, progress: InProgress) -> Result[Current]:
     ended = one.clock()
-    status = _status(one, in_progress=None, last_error=None, attempts=0, not_before=None, last_rotated=ended, held_back=None)
+    status = _status(one, in_progress=None, last_error=None, attempts=None, not_before=None, last_rotated=ended, held_back=None)
     text = f"rotated to version {progress.version_id[:8]}"
     seconds = (ended - progress.since).total_seconds()
     return holds(

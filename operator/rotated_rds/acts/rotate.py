@@ -36,8 +36,9 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     if (tidied := _tidy_idle(one, endpoint, state)) is not None:
         return tidied
     created = token(f"{state.account}/{state.region}/{state.name}", "create", 0) in state.versions
-    one.world.ages.note("first", one.key, one.now)
-    if one.before.version_id is None and rotation.wants_first(one.spec, one.before, created_by_us=created):
+    if one.before.version_id is not None:
+        one.world.ages.note("first", one.key, one.now)
+    elif rotation.wants_first(one.spec, one.before, created_by_us=created):
         return report.before_first(current)
     due_now = _due(one, endpoint, state, created=created)
     return report.idle(one, current) if due_now is None else _begin(one, state, due_now)
@@ -63,7 +64,7 @@ def _is_for(value: SecretValue, endpoint: Endpoint) -> bool:
 def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
     """Write down what is to happen before anything does; the next pass carries it out (SAFETY.md A6)."""
     current = state.current or ""
-    attempt = one.before.rotation.attempts
+    attempt = one.before.rotation.attempts or 0
     version = token(state.arn, due_now.cause, attempt)
     if _is_finished(one, state, version):
         return report.finished_before(one, current, due_now)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import kopf
@@ -219,10 +220,10 @@ class Operator:
         return self.lease is None or time.monotonic() - self._turned < _STILL
 
 
-def _login(**_: object) -> kopf.ConnectionInfo | None:
+def _login(**given: Any) -> kopf.ConnectionInfo | None:
     """From the pod's token file, read anew each time it is asked for; else from the kubeconfig."""
     if not (_ACCOUNT / "token").exists():
-        return kopf.login_with_kubeconfig(logger=log)
+        return kopf.login_with_kubeconfig(**given)
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return kopf.ConnectionInfo(
@@ -238,9 +239,19 @@ def _log(settings: Settings) -> None:
         JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s") if settings.log_format == "json" else logging.Formatter(plain)
     )
     logging.basicConfig(level=settings.log_level.upper(), handlers=[stream], force=True)
+    if settings.log_level != "debug":
+        stream.addFilter(_without_traceback)
     for name in ("kopf", "botocore", "boto3", "urllib3", "kubernetes", "aiohttp", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)  # its lines carry tracebacks; our handlers cannot fail
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A traceback's lines and texts may hold a credential: they are for level debug."""
+    if record.exc_info and record.exc_info[0]:
+        record.msg, record.args = f"{record.getMessage()} ({record.exc_info[0].__name__})", ()
+    record.exc_info, record.exc_text = None, None
+    return True
 
 
 def _cluster(api: Kubernetes) -> str:

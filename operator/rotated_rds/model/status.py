@@ -127,7 +127,7 @@ class RotationStatus(Model):
     held_back: HeldBack | None = None
     in_progress: InProgress | None = None
     last_error: str | None = None
-    attempts: int = 0
+    attempts: int | None = None
     not_before: Moment | None = None
 
 
@@ -178,8 +178,9 @@ class Status(Model):
         return next((one for one in self.conditions if one.type is kind), None)
 
     def body(self) -> dict[str, object]:
-        """As it stands in the resource; what is None is absent."""
-        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        """As it stands in the resource; what is None or empty is absent."""
+        whole = self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        return {key: value for key, value in whole.items() if value not in ([], {})}
 
 
 T = TypeVar("T")
