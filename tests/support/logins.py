@@ -49,17 +49,17 @@ def admin_session(facts: Facts, user: str, where: Endpoint | None = None, admin:
     return databases.session(where or endpoint(facts), who.name, SecretStr(who.password), user=user, admin=True)
 
 
-def made_at(facts: Facts, options: Options | None = None) -> User:
+def made_at(facts: Facts, options: Options | None = None, user: User | None = None) -> User:
     """A user that stays, on a server that goes."""
-    user = User()
+    user = user or User()
     new_user(facts, user.name, user.password, options or Options())
     return user
 
 
 @contextmanager
-def user_at(facts: Facts, options: Options | None = None) -> Generator[User]:
+def user_at(facts: Facts, options: Options | None = None, user: User | None = None) -> Generator[User]:
     """A user for the block."""
-    user = made_at(facts, options)
+    user = made_at(facts, options, user)
     try:
         yield user
     finally:
