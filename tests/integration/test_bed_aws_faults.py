@@ -1,6 +1,9 @@
 """The bed's AWS: faults on demand, and the count of calls. Each test states one rule."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -10,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
 from tests.bed.bed import Facts
+from tests.bed.processes import until
 from tests.support.aws import Aws, code, refusal
 
 Client = Any
@@ -141,6 +145,23 @@ def test_a_call_held_after_has_happened(here: Aws, client: Client, name: str) ->
     assert read(client, name) == "two"
     here.control.release(fault, drop=True)
     assert isinstance(held(), HTTPClientError)
+
+
+KILLED = """
+import sys, boto3
+boto3.client("secretsmanager").put_secret_value(SecretId=sys.argv[1], SecretString="two")
+"""
+
+
+@pytest.mark.parametrize(("kind", "meanwhile"), [("hold-before", "one"), ("hold-after", "two")])
+def test_a_call_of_a_killed_client_takes_effect_all_the_same(here: Aws, client: Client, name: str, kind: str, meanwhile: str) -> None:
+    fault = here.control.fault(kind, "PutSecretValue")
+    with subprocess.Popen([sys.executable, "-c", KILLED, name], env={**os.environ, **here.environment}) as process:
+        assert here.control.wait_held(fault)
+        process.kill()
+    assert read(client, name) == meanwhile
+    here.control.release(fault)
+    until("the call took effect", lambda: read(client, name) == "two")
 
 
 def test_the_nth_call_of_any_kind_can_be_held(here: Aws, client: Client, name: str) -> None:

@@ -279,6 +279,15 @@ def test_a_function_that_does_not_answer_is_ended_by_its_time_out(
     assert (run["result"], run["error"]) == ("failed", "setSecret: Task timed out after 3.00 seconds")
 
 
+def test_a_function_that_does_not_move_current_has_failed_whatever_it_says(
+    here: Aws, client: Client, arn: str, function: Rotate, tmp_path: Path
+) -> None:
+    (tmp_path / "idle.py").write_text("def lambda_handler(event, context):\n    return None\n")
+    client.rotate_secret(SecretId=arn, RotationLambdaARN=function("python", path=f"{tmp_path}/idle.py:lambda_handler", attempts=1))
+    assert ended(here, arn) == ["failed"]
+    assert "LastRotatedDate" not in client.describe_secret(SecretId=arn)
+
+
 def test_a_function_that_cannot_be_loaded_fails_the_rotation(here: Aws, client: Client, arn: str, function: Rotate, tmp_path: Path) -> None:
     missing = function("python", path=f"{tmp_path}/none.py:lambda_handler", attempts=1)
     client.rotate_secret(SecretId=arn, RotationLambdaARN=missing)
