@@ -153,9 +153,9 @@ class Aws:
 class AwsSessions:
     """All identities' clients over one botocore loader: a second Session costs 8 MiB, a second client 0.2 (KOPF.md 8)."""
 
-    def __init__(self, fence: Callable[[float], None]) -> None:
+    def __init__(self, fence: Callable[[float], None], core: CoreSession | None = None) -> None:
         self._fence = fence
-        self._core = get_session()
+        self._core = core or get_session()
         self._known: dict[AwsIdentity, Aws] = {}
         self._lock = threading.Lock()
 

@@ -112,22 +112,27 @@ def check_libpq() -> None:
     if pq.version() < _OLDEST:
         raise RuntimeError(f"libpq {pq.version()} is too old: install libpq 10 or newer")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_refuse_once, args=(listener,), daemon=True).start()
-        port = str(listener.getsockname()[1])
-        seen = connect({"host": "127.0.0.1", "hostaddr": "127.0.0.1", "port": port, "user": "u", "sslmode": "disable"}, _patience())
-    if not isinstance(seen, Failure) or (seen.code, seen.location) != ("28P01", "auth_failed"):
+        threading.Thread(target=_refuse_twice, args=(listener,), daemon=True).start()
+        refused, secure = (_check_login(listener, mode) for mode in ("disable", "require"))
+    if (refused.code, refused.location) != ("28P01", "auth_failed"):
         raise RuntimeError(f"libpq {pq.version()} with psycopg {psycopg.__version__} hides why a login was refused: install another libpq")
+    if secure.stage != pq.ConnStatus.SSL_STARTUP:
+        raise RuntimeError(f"libpq {pq.version()} was built without TLS: install another libpq")
 
 
-def _patience() -> Deadline:
-    return Deadline(timedelta(seconds=5))
+def _check_login(listener: socket.socket, mode: str) -> Failure:
+    port = str(listener.getsockname()[1])
+    parameters = {"host": "127.0.0.1", "hostaddr": "127.0.0.1", "port": port, "user": "u", "sslmode": mode}
+    seen = connect(parameters, Deadline(timedelta(seconds=5)))
+    return seen if isinstance(seen, Failure) else Failure(pq.ConnStatus.OK)
 
 
-def _refuse_once(listener: socket.socket) -> None:
+def _refuse_twice(listener: socket.socket) -> None:
     fields = {"S": "FATAL", "V": "FATAL", "C": "28P01", "M": "self-check", "F": "auth.c", "L": "1", "R": "auth_failed"}
     body = b"".join(f"{key}{text}\0".encode() for key, text in fields.items()) + b"\0"
     with contextlib.suppress(OSError):
-        peer, _ = listener.accept()
-        with peer:
-            peer.recv(4096)
-            peer.sendall(b"E" + (len(body) + 4).to_bytes(4, "big") + body)
+        for _ in range(2):
+            peer, _address = listener.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"E" + (len(body) + 4).to_bytes(4, "big") + body)

@@ -1,0 +1,91 @@
+"""Passes by hand: the operator's whole pipeline in the test's own process, on real parts, with the test's own clock; no engine, no kopf."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import botocore.session
+from kubernetes import client, config
+
+from rotated_rds.clients.aws import AwsSessions
+from rotated_rds.clients.cafiles import CaFiles
+from rotated_rds.clients.events import Recorder
+from rotated_rds.clients.kubernetes import Kubernetes
+from rotated_rds.clients.logins import Logins
+from rotated_rds.clients.world import Ages, House, World
+from rotated_rds.model.claims import Claims
+from rotated_rds.model.resource import Key
+from rotated_rds.model.status import Status
+from rotated_rds.model.tenancy import Tenancy, parse
+from rotated_rds.passes import End, Hint, Passes
+from tests.bed.bed import Bed
+from tests.bed.kubeconfig import service_account_kubeconfig
+from tests.support.aws import Aws
+from tests.support.operators import HOME
+
+LOOPBACK = {"mode": "Open", "rules": [{"namespaces": ["*"], "hosts": ["localhost", "127.0.0.1"]}]}
+
+
+@dataclass
+class Clock:
+    """Real time plus what the test adds."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def advance(self, span: timedelta) -> None:
+        self.ahead += span
+
+
+@dataclass
+class ByHand:
+    """A world of the test's own. Every pass reads the resource anew, as an operator that has just started does."""
+
+    world: World
+    passes: Passes
+    clock: Clock
+    ends: list[End] = field(default_factory=list[End])
+
+    @classmethod
+    def on(cls, bed: Bed, aws: Aws, *, tenancy: Tenancy | None = None, fence: Callable[[float], None] = lambda _seconds: None) -> "ByHand":
+        configuration = client.Configuration()
+        config.load_kube_config(str(service_account_kubeconfig(bed, HOME, HOME)), client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
+        api = Kubernetes(client.ApiClient(configuration), fence)
+        house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10)
+        clock = Clock()
+        world = World(api, sessions(aws, fence), Logins(8), CaFiles([bed.authority.ca.certificate]), Claims(), house, Ages(), lambda _what: 0)
+        return cls(world, Passes(world, Recorder(api, "by-hand"), clock), clock)
+
+    def body(self, namespace: str, name: str) -> dict[str, Any]:
+        found = self.world.kubernetes.resource(Key(namespace, name))
+        assert found is not None, f"{namespace}/{name} is gone"
+        return dict(found)
+
+    def turn(self, namespace: str, name: str, hint: Hint | None = None) -> Status:
+        """One pass; the status that stands after it."""
+        end = self.passes.run(self.body(namespace, name), hint or Hint())
+        self.ends.append(end)
+        assert end.body is not None
+        return Status.model_validate(end.body.get("status") or {})
+
+    def settle(self, namespace: str, name: str, hint: Hint | None = None, most: int = 12) -> Status:
+        """Passes until none asks for another at once."""
+        status = self.turn(namespace, name, hint)
+        for _ in range(most):
+            wake = self.ends[-1].wake
+            if wake is None or wake > self.clock():
+                return status
+            status = self.turn(namespace, name)
+        raise AssertionError(f"never quiet: {status.body()}")
+
+
+def sessions(aws: Aws, fence: Callable[[float], None]) -> AwsSessions:
+    """The operator's own AWS clients, as the given caller of the bed's AWS."""
+    core = botocore.session.Session()
+    core.set_credentials(aws.caller, "bed")
+    core.set_config_variable("region", aws.region)
+    core.set_config_variable("endpoint_url", aws.endpoint)
+    return AwsSessions(fence, core)
