@@ -7,14 +7,24 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from rotated_rds.clients.databases import Session
 from rotated_rds.model.database import Endpoint, Engine
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from tests.bed.bed import Bed, Facts
 from tests.bed.databases.ground import Ground
 from tests.bed.processes import until
 from tests.support.databases import Options, can_log_in, drop_user, execute_as_root, log_in, logged, new_master
-from tests.support.logins import User, admin_session, endpoint, log_in_at, made_at, own_session, user_at
+from tests.support.logins import (
+    User,
+    admin_session,
+    endpoint,
+    log_in_at,
+    made_at,
+    own_session,
+    refusal,
+    refusal_of_admin,
+    refusal_of_own,
+    user_at,
+)
 from tests.support.outages import another, standby
 
 
@@ -22,25 +32,6 @@ from tests.support.outages import another, standby
 def user(postgres: Facts) -> Generator[User]:
     with user_at(postgres) as made:
         yield made
-
-
-def refusal_of_own(facts: Facts, user: User) -> Reason | None:
-    with own_session(endpoint(facts), user) as session:
-        return refusal(session, user)
-
-
-def refusal_of_admin(facts: Facts, user: User, admin: User | None = None) -> Reason | None:
-    with admin_session(facts, user.name, admin=admin) as session:
-        return refusal(session, user)
-
-
-def refusal(session: Session, user: User) -> Reason | None:
-    """Why a change is refused before it is made; None where it may be made."""
-    try:
-        session.check(user.name)
-    except Refused as error:
-        return error.reason
-    return None
 
 
 def test_an_ordinary_user_may_be_changed_by_itself_and_by_an_administrator(postgres: Facts, user: User) -> None:
@@ -90,7 +81,7 @@ def test_C7_the_administrator_itself_and_RDSs_own_are_not_for_an_administrator(p
 
 def test_C8_an_administrator_without_CREATEROLE_is_told_so_before_any_change(postgres: Facts, user: User) -> None:
     with user_at(postgres) as weak:
-        assert refusal_of_admin(postgres, user, weak) is Reason.ADMIN_INSUFFICIENT
+        assert refusal_of_admin(postgres, user, admin=weak) is Reason.ADMIN_INSUFFICIENT
         with admin_session(postgres, user.name, admin=weak) as session, pytest.raises(Refused) as denied:
             session.set_password(user.name, SecretStr("anything"), None)
     assert denied.value.reason is Reason.ADMIN_INSUFFICIENT
@@ -99,7 +90,7 @@ def test_C8_an_administrator_without_CREATEROLE_is_told_so_before_any_change(pos
 
 def test_C8_an_administrator_that_is_not_RDSs_master_will_do(postgres: Facts, user: User) -> None:
     with user_at(postgres, Options(clauses="CREATEROLE")) as admin:
-        assert refusal_of_admin(postgres, user, admin) is None
+        assert refusal_of_admin(postgres, user, admin=admin) is None
 
 
 def test_a_user_that_is_gone_is_not_found_by_check_nor_by_the_change(postgres: Facts, user: User) -> None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from rotated_rds.clients import databases
 from rotated_rds.clients.databases import LOGIN_TIMEOUT, Session
 from rotated_rds.model.database import Endpoint, Engine, Login, Tls, TlsMode
+from rotated_rds.model.errors import Reason, Refused
 from tests.bed.bed import Bed, Facts
 from tests.bed.databases import rds
 from tests.bed.databases.server import Server, launch
@@ -71,3 +72,22 @@ def restart(bed: Bed, facts: Facts, options: Sequence[str], answers: Callable[[]
     server = Server.of(facts)
     stop(bed, facts)
     launch(bed, replace(server, argv=[*server.argv, *options]), lambda _: answers())
+
+
+def refusal(session: Session, user: User) -> Reason | None:
+    """Why a change is refused before it is made; None where it may be made."""
+    try:
+        session.check(user.name)
+    except Refused as error:
+        return error.reason
+    return None
+
+
+def refusal_of_own(facts: Facts, user: User, where: Endpoint | None = None) -> Reason | None:
+    with own_session(where or endpoint(facts), user) as session:
+        return refusal(session, user)
+
+
+def refusal_of_admin(facts: Facts, user: User, where: Endpoint | None = None, admin: User | None = None) -> Reason | None:
+    with admin_session(facts, user.name, where, admin) as session:
+        return refusal(session, user)

@@ -22,8 +22,10 @@ _ROLES = {
     Engine.MYSQL: "SELECT FROM_USER AS role, FROM_HOST AS role_host, TO_USER AS member, TO_HOST AS member_host FROM mysql.role_edges",
     Engine.MARIADB: "SELECT Role AS role, '' AS role_host, User AS member, Host AS member_host FROM mysql.roles_mapping",
 }
+_GONE = ("1133", "1396", "1410")  # no such account
 _REJECTED = ("1819", "3638", "1372")  # a validation plugin, the password history, its length
 _NEEDS_OLD = ("3891", "3892", "3893")  # PASSWORD REQUIRE CURRENT
+SOME_FAILED = "1396"  # MariaDB: not all accounts were changed; its warnings say why
 _READ_ONLY = ("1290", "1792", "1836", "3707")
 _PASSING = ("1040", "1205", "1213", "1969", "3024")  # full, lock time-outs, deadlock, statement time-outs
 _ALTERS_USERS = re.compile(r"GRANT (.*) ON \*\.\* TO ")
@@ -92,7 +94,7 @@ def native_alone(created: str) -> bool:
     return "IDENTIFIED BY PASSWORD '*" in created
 
 
-def objection_to_admin(  # noqa: PLR0913  what an administrator's session has read
+def objection_to_admin(
     endpoint: Endpoint, user: str, accounts: Sequence[Account], power: Sequence[Row], *, admin: str, may_alter: bool
 ) -> Refused | None:
     """Why an administrator must not change the user's password (SAFETY.md B3, C5, C7)."""
@@ -183,14 +185,20 @@ def comes_before_any_change(code: str) -> bool:
 
 def refusal(user: str, code: str, *, admin: bool) -> Problem | None:
     """Tell what a definite error of a change means; None for a passing trouble of the server's."""
-    if code in _REJECTED:
-        return Refused(Reason.PASSWORD_POLICY, f"the server rejected the new password for {user!r} ({code}): see spec.rotation.password")
-    if code in _NEEDS_OLD:
-        return Refused(Reason.PASSWORD_RESTRICTED, f"the server wants the current password of {user!r} and did not take ours ({code})")
-    if code in DENIED:
-        if admin:
-            return Refused(Reason.ADMIN_INSUFFICIENT, f"the administrator may not change {user!r} ({code}): GRANT CREATE USER ON *.*")
-        return Refused(Reason.PASSWORD_RESTRICTED, f"user {user!r} may not change its own password ({code}): name an administrator")
+    if code in _PASSING:
+        return None
     if code in _READ_ONLY:
         return Unavailable(Reason.UNAVAILABLE, "the server is read-only: it is not the writer")
-    return None if code in _PASSING else Refused(Reason.ROTATION_FAILED, f"the server did not change the password of {user!r} ({code})")
+    if code in _GONE:
+        return no_such_user(user)
+    if code in DENIED and admin:
+        return Refused(Reason.ADMIN_INSUFFICIENT, f"the administrator may not change {user!r} ({code}): GRANT CREATE USER ON *.*")
+    reason, text = _MEANINGS.get(code, (Reason.ROTATION_FAILED, "the server did not change the password"))
+    return Refused(reason, f"user {user!r}: {text} ({code})")
+
+
+_MEANINGS = {
+    **dict.fromkeys(_REJECTED, (Reason.PASSWORD_POLICY, "the server rejected the new password, see spec.rotation.password")),
+    **dict.fromkeys(_NEEDS_OLD, (Reason.PASSWORD_RESTRICTED, "the server wants the current password and did not take ours")),
+    **dict.fromkeys(DENIED, (Reason.PASSWORD_RESTRICTED, "it may not change its own password, name an administrator")),
+}

@@ -38,7 +38,7 @@ _STATEMENT_LIMIT = {
 
 
 @contextmanager
-def locked(  # noqa: PLR0913  the front door's arguments, and what it looked up
+def locked(
     endpoint: Endpoint, username: str, password: SecretStr, addresses: Sequence[str], deadline: Deadline, *, user: str, admin: bool
 ) -> Generator["MySQLSession"]:
     """Open a session that holds the user's lock. Raises what `databases.session` says."""
@@ -92,7 +92,7 @@ class MySQLSession:
         hashed = self._endpoint.engine is Engine.MARIADB and native and self._takes_hashes()
         if not hashed and not self._endpoint.tls.mode.verified:
             raise rules.clear_text(self._endpoint)
-        self._change(user, change(self._endpoint.engine, accounts, new, old, hashed=hashed), several=len(accounts) > 1)
+        self._change(user, change(self._endpoint.engine, accounts, new, old, hashed=hashed), len(accounts) or 1)
 
     def sessions_of(self, user: str) -> int:
         try:
@@ -138,20 +138,31 @@ class MySQLSession:
         )
         return validators == "0" or strict == "0"
 
-    def _change(self, user: str, sql: str, *, several: bool) -> None:
+    def _change(self, user: str, sql: str, count: int) -> None:
+        """Send a change of so many accounts."""
         try:
             self._say(sql)
         except Said as error:
-            raise self._rejection(user, error, several=several) from None
+            raise self._rejection(user, error, count) from None
         except Lost:
             raise nobody_knows(self._endpoint) from None
 
-    def _rejection(self, user: str, error: Said, *, several: bool) -> Problem:
-        # MariaDB changes account by account: an error may come after some of them were changed.
-        partly = several and self._endpoint.engine is Engine.MARIADB and not rules.comes_before_any_change(error.code)
-        if not error.definite or partly:
+    def _rejection(self, user: str, error: Said, count: int) -> Problem:
+        if self._endpoint.engine is Engine.MARIADB:
+            error = self._cause(error, count)
+        if not error.definite:
             return nobody_knows(self._endpoint)
         return rules.refusal(user, error.code, admin=self._admin) or unlucky(self._endpoint, error)
+
+    def _cause(self, error: Said, count: int) -> Said:
+        """Find out why MariaDB changed not all accounts, and whether it changed none: it goes through them one by one."""
+        if error.code != rules.SOME_FAILED:
+            return Said(error.code, definite=error.definite and (count == 1 or rules.comes_before_any_change(error.code)))
+        try:
+            told = [code or "" for level, code, _ in self._say("SHOW WARNINGS") if level == "Error" and code != rules.SOME_FAILED]
+        except (Said, Lost):
+            told = []
+        return Said(told[0] if told else error.code, definite=len(told) >= count)
 
     def _read(self, sql: str) -> list[Row]:
         """Ask the grant tables, which an administrator must be able to read."""
