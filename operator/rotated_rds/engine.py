@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rotated_rds.clients.aws import AwsIdentity
+from rotated_rds.model.document import part
 from rotated_rds.model.errors import Problem
 from rotated_rds.model.resource import Key
 from rotated_rds.model.secret import name_in
@@ -32,8 +33,7 @@ class About:
 
     @classmethod
     def of(cls, body: Body, cluster: str) -> "About":
-        spec, status = body.get("spec") or {}, body.get("status") or {}
-        aws, rotation = spec.get("aws") or {}, spec.get("rotation") or {}
+        aws, rotation, status = part(body, "spec", "aws"), part(body, "spec", "rotation"), part(body, "status")
         key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
         identity = AwsIdentity.of(key, aws.get("region"), aws.get("roleArn"), aws.get("externalId"), cluster)
         return cls(identity, status.get("secretArn"), status.get("versionId"), rotation.get("method") == "External")
@@ -209,7 +209,7 @@ class Engine:
             return self.run_pass(body, hint)
         except Problem as problem:
             log.warning("pass of %s put off: %s", key, problem.message)
-        except Exception as error:  # noqa: BLE001  a fault of ours in one resource must not stop the others
+        except Exception as error:
             place = error.__traceback__
             while place is not None and place.tb_next is not None:
                 place = place.tb_next

@@ -1,7 +1,5 @@
 """kopf decorators: each body says "look at this resource", none decides."""
 
-from typing import Any, cast
-
 import kopf
 
 from rotated_rds.engine import Engine
@@ -24,7 +22,7 @@ def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
         if type == "DELETED":
             engine.drop(key_of(body))
         else:
-            engine.poke(key_of(body), cast("dict[str, Any]", dict(body)))
+            engine.poke(key_of(body), dict(body))
 
     @kopf.on.event("", "v1", "secrets", labels={LABEL: MANAGER}, registry=registry)
     async def secret_changed(body: kopf.Body, **_: object) -> None:

@@ -22,7 +22,7 @@ def serve(host: str, port: int, *, ready: Callable[[], bool], healthy: Callable[
     """Serve in a thread of its own; returns the port, the free one where 0 was asked for."""
 
     class Pages(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  the library's own name
+        def do_GET(self) -> None:
             if self.path == "/metrics":
                 self._answer(200, generate_latest(metrics.REGISTRY), CONTENT_TYPE_LATEST)
             elif self.path in ("/healthz", "/readyz"):

@@ -110,7 +110,7 @@ class Passes:
 
     def _release(self, body: Body) -> Body:
         place = body["metadata"]
-        rest = [one for one in place.get("finalizers") or [] if one != FINALIZER]
+        rest = [one for one in (place.get("finalizers") or ()) if one != FINALIZER]
         return self.world.kubernetes.set_finalizers(Key(place["namespace"], place["name"]), rest, place["resourceVersion"])
 
 

@@ -1,6 +1,7 @@
 """AWS's side of "look at this resource": SQS messages for what changed, the ListSecrets sweep as the safety net."""
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -53,10 +54,10 @@ class Watch:
         """Each (account, Region) in turn, at its own interval."""
         swept: dict[AwsIdentity, float] = {}
         while True:
-            for identity in self.engine.identities() if self.leads() else []:
+            for identity in self.engine.identities() if self.leads() else set[AwsIdentity]():
                 if time.monotonic() - swept.get(identity, float("-inf")) >= self.sweep_every(identity).total_seconds():
                     swept[identity] = time.monotonic()
-                    await self._guarded("sweep", lambda identity=identity: self._sweep(identity))
+                    await self._guarded("sweep", functools.partial(self._sweep, identity))
             await asyncio.sleep(1.0)
 
     async def _sweep(self, identity: AwsIdentity) -> None:

@@ -35,7 +35,10 @@ def find_admin(secrets: SecretsManager, secret_id: str) -> SecretState:
 
 
 def read_admin(secrets: SecretsManager, state: SecretState, endpoint: Endpoint, user: str) -> Opener:
-    """The administrator's credential, by version id, never its AWSPENDING (SAFETY.md C8). Raises Refused(AdminMismatch, NotAllowed, MalformedSecret)."""
+    """The administrator's credential, by version id, never its AWSPENDING (SAFETY.md C8).
+
+    Raises Refused(AdminMismatch, NotAllowed, MalformedSecret).
+    """
     current = state.current
     value = secrets.value(state.arn, current, CURRENT) if current else None
     if current is None or value is None:

@@ -120,7 +120,10 @@ def _follow(one: Pass, state: SecretState, progress: InProgress) -> Result[Curre
 
 def stuck_text(one: Pass, version: str, waited: timedelta) -> str:
     minutes = int(waited.total_seconds() // 60)
-    return f"AWSPENDING has stood on version {version[:8]} for {minutes} min: {one.spec.rotation.function_arn} failed or hangs; see its log, and take the label off before the next rotation"
+    return (
+        f"AWSPENDING has stood on version {version[:8]} for {minutes} min: {one.spec.rotation.function_arn} failed or "
+        "hangs; see its log, and take the label off before the next rotation"
+    )
 
 
 def _ask(one: Pass, state: SecretState, progress: InProgress) -> Result[Current]:

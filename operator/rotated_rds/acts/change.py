@@ -163,7 +163,10 @@ def _finish(change: Change, session: Session | None, opener: Opener | None) -> E
 
 
 def repair(change: Change, opener: Opener) -> Ended:
-    """Put AWSCURRENT's own password back into the database: no new version, no restart (SAFETY.md E3). `new` and `old` are the same version here."""
+    """Put AWSCURRENT's own password back into the database: no new version, no restart (SAFETY.md E3).
+
+    `new` and `old` are the same version here.
+    """
     user = change.new.username
     with databases.session(change.endpoint, opener.username, opener.password, user=user, admin=opener.admin) as session:
         state = change.secrets.describe(change.arn)

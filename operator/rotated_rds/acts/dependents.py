@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.kubernetes import Json
+from rotated_rds.model.document import part
 from rotated_rds.model.rotation import HoldFacts
 from rotated_rds.model.workload import PodSeen, Workload, ordered, read_pod, read_workload, secrets_read, selects
 
@@ -23,7 +24,7 @@ def depends(one: Pass, body: Json) -> bool:
         return True
     if any(ref.kind == body["kind"] and ref.name == metadata["name"] for ref in restarts.workloads):
         return True
-    return restarts.selector is not None and selects(restarts.selector, metadata.get("labels") or {})
+    return restarts.selector is not None and selects(restarts.selector, part(metadata, "labels"))
 
 
 def pods(one: Pass) -> Sequence[PodSeen]:

@@ -35,12 +35,14 @@ def create_from_given(
     if tried.verdict is Verdict.REFUSED:
         raise Refused(
             Reason.INITIAL_PASSWORD_MISSING,
-            f"spec.user.passwordSecretRef: {endpoint.address} refuses that password for {username!r} ({tried.code}); store the one that is in use",
+            f"spec.user.passwordSecretRef: {endpoint.address} refuses that password for "
+            f"{username!r} ({tried.code}); store the one that is in use",
         )
     if tried.verdict is not Verdict.OK:
         raise Unavailable(
             Reason.UNAVAILABLE,
-            f"spec.user.passwordSecretRef: not tried at {endpoint.address} ({tried.verdict} {tried.code}); nothing is created before it logs in",
+            f"spec.user.passwordSecretRef: not tried at {endpoint.address} ({tried.verdict} "
+            f"{tried.code}); nothing is created before it logs in",
         )
     store(secrets, wanted, new_value(endpoint, username, password))
 
@@ -62,7 +64,8 @@ def check_user(session: Session, user: str, *, take_over: bool) -> None:
     if busy:
         raise Refused(
             Reason.INITIAL_PASSWORD_MISSING,
-            f"user {user!r} has {busy} open sessions: somebody knows its password; give it in spec.user.passwordSecretRef, or set spec.user.takeOver: true",
+            f"user {user!r} has {busy} open sessions: somebody knows its password; give it in "
+            "spec.user.passwordSecretRef, or set spec.user.takeOver: true",
         )
 
 

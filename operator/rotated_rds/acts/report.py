@@ -58,7 +58,8 @@ def idle(one: Pass, current: str, wake: datetime | None = None) -> Result[Curren
     if rotation.overdue(one.resource, one.spec, one.before, one.now):
         return fails(
             Reason.ROTATION_OVERDUE,
-            f"the window after {rotation.last_success(one.before, None) or one.resource.created:%Y-%m-%d} went by without a rotation; next {status.next}",
+            "the window after "
+            f"{rotation.last_success(one.before, None) or one.resource.created:%Y-%m-%d} went by without a rotation; next {status.next}",
             value=Current(current),
             wake=wake,
             rotation=status,

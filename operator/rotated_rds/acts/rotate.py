@@ -1,7 +1,7 @@
 """Method Operator: begin a rotation, then carry it on from whatever AWS's labels and the database say."""
 
+import contextlib
 from collections.abc import Sequence
-from datetime import timedelta
 
 from rotated_rds import metrics
 from rotated_rds.acts import report
@@ -212,10 +212,8 @@ def _new_value(one: Pass, endpoint: Endpoint, value: SecretValue, progress: InPr
 
 def _succeeded(one: Pass, state: SecretState, progress: InProgress, new: Credential | None) -> Result[Current]:
     """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there."""
-    try:
+    with contextlib.suppress(Problem):
         _take_off(one, state.arn, progress.version_id)
-    except Problem:
-        pass  # noqa: S110  the idle pass tidies it; the new password must not wait for that
     metrics.ROTATIONS.labels(one.spec.method, "Succeeded").inc()
     metrics.ROTATION_SECONDS.observe((one.clock() - progress.since).total_seconds())
     current = progress.version_id if new else state.current or ""
@@ -243,7 +241,8 @@ def _opener(one: Pass, endpoint: Endpoint, state: SecretState, old: Credential, 
             return administrator(one, endpoint, old.username)
     raise Refused(
         Reason.LOGIN_FAILED,
-        f"AWSCURRENT {old.version[:8]} is refused by {endpoint.address} ({tried.code}), so it cannot change its own password; see CredentialVerified",
+        f"AWSCURRENT {old.version[:8]} is refused by {endpoint.address} ({tried.code}), so it "
+        "cannot change its own password; see CredentialVerified",
     )
 
 

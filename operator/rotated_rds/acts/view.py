@@ -18,7 +18,8 @@ class Pass:
     """One run of the pipeline: what every stage may look at.
 
     listed: what the sweep showed of the secret, if it differs from what was known; look: AWS is to be read in this pass.
-    request: the one request to carry out, (name, text). noticed_at: when AWS's label moved, where an event said so. clock: for moments after `now`, the pass's beginning.
+    request: the one request to carry out, (name, text). noticed_at: when AWS's label moved, where an event said so.
+    clock: for moments after `now`, the pass's beginning.
     """
 
     world: World

@@ -25,8 +25,17 @@ WRITE_SECONDS = 4.0
 
 _ABSENT = frozenset({"ResourceNotFoundException", "DBInstanceNotFound", "DBInstanceNotFoundFault", "DBClusterNotFoundFault"})
 _DENIED = frozenset(
-    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch"}
-)  # fmt: skip
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "SignatureDoesNotMatch",
+    }
+)
 _INVALID = frozenset(
     {"InvalidParameterException", "ValidationException", "EncryptionFailure", "DecryptionFailure", "InvalidParameterValue"}
 )
@@ -119,10 +128,11 @@ class Aws:
         return self._call(self._client(service, "poll", _QUEUE), service, operation, parameters)
 
     def _client(self, service: str, purpose: str, config: Config) -> BaseClient:
+        make: Any = self.session.client  # pyright: ignore[reportUnknownMemberType]  its stubs know literal names only
         with self._lock:  # creating clients from one session races (boto3 issue 1592)
             if (service, purpose) not in self._clients:
                 try:
-                    made = self.session.client(service, region_name=self.region, config=config)  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownMemberType]  the stubs know literal names only
+                    made = make(service, region_name=self.region, config=config)
                 except NoRegionError:
                     raise Refused(
                         Reason.INVALID_SPEC,

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -11,10 +12,10 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
 
+from rotated_rds.model.document import Json, text
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
 
-Json = Mapping[str, Any]
 WRITE_SECONDS = 3.0
 _OURS = f"/apis/{GROUP}/{VERSION}"
 
@@ -60,7 +61,7 @@ def kubeconfig_namespace() -> str | None:
         _, context = config.list_kube_config_contexts()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  untyped there
     except ConfigException:
         return None
-    return cast("str | None", context["context"].get("namespace"))
+    return text(cast("Json", context), "context", "namespace")
 
 
 class Kubernetes:
@@ -179,9 +180,10 @@ class Kubernetes:
         """One request. Raises Gone (404), Conflict (409), Refused(Forbidden, Rejected), Unavailable."""
         where = quote(path) + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content}
+        api: Any = self._api  # the generated client is untyped
         try:
-            prepared = self._api.param_serialize(method, where, header_params=headers, body=body, auth_settings=["BearerToken"])
-            answer = self._api.call_api(*prepared, _request_timeout=(1.0, WRITE_SECONDS if method != "GET" else 30.0))
+            prepared = api.param_serialize(method, where, header_params=headers, body=body, auth_settings=["BearerToken"])
+            answer = api.call_api(*prepared, _request_timeout=(1.0, WRITE_SECONDS if method != "GET" else 30.0))
             raw = answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(Reason.UNAVAILABLE, f"the API server did not answer ({type(error).__name__}); tried again") from None
@@ -189,12 +191,12 @@ class Kubernetes:
 
 
 def _read(status: int, raw: bytes | None, method: str, path: str) -> Json:
-    if status < 300:
+    if status < HTTPStatus.MULTIPLE_CHOICES:
         return cast("Json", json.loads(raw or b"{}"))
-    if status == 404:
+    if status == HTTPStatus.NOT_FOUND:
         raise Gone(path)
     said = _message(raw, path)
-    if status == 409:
+    if status == HTTPStatus.CONFLICT:
         raise Conflict(Reason.UNAVAILABLE, f"{method} {path}: {said}")
     if status in (401, 403):
         raise Refused(Reason.FORBIDDEN, f"the API server forbids {method} {path}: grant it to the operator's ServiceAccount")

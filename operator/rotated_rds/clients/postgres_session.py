@@ -38,7 +38,7 @@ _SETTINGS = (
 
 
 @contextmanager
-def locked(  # noqa: PLR0913  the front door's arguments, and what it looked up
+def locked(
     endpoint: Endpoint, username: str, password: SecretStr, addresses: Sequence[str], deadline: Deadline, *, user: str, admin: bool
 ) -> Generator["PostgresSession"]:
     """Open a session that holds the user's lock. Raises what `databases.session` says."""

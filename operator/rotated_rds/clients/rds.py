@@ -1,11 +1,10 @@
 """RDS: an instance's or a cluster's identifier → where it listens and which engine it is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rotated_rds.clients.aws import Absent, Aws
 from rotated_rds.model.database import Engine
+from rotated_rds.model.document import Json, entries, part
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 
 _ENGINES = {
@@ -38,37 +37,35 @@ class Rds:
     def instance(self, identifier: str) -> RdsDatabase:
         """Raises Refused(DatabaseNotFound, UnsupportedEngine, AccessDenied), Unavailable while it has no endpoint yet."""
         try:
-            found = self.aws.read("rds", "describe_db_instances", DBInstanceIdentifier=identifier)["DBInstances"]
+            found = entries(self.aws.read("rds", "describe_db_instances", DBInstanceIdentifier=identifier), "DBInstances")
         except Absent:
-            found = []
+            found = ()
         if not found:
             raise _absent("instance", identifier)
-        one: Mapping[str, Any] = found[0]
-        place: Mapping[str, Any] = one.get("Endpoint") or {}
+        one, place = found[0], part(found[0], "Endpoint")
         return _database("instance", identifier, one, one.get("DBInstanceStatus", ""), place.get("Address"), place.get("Port"), None)
 
     def cluster(self, identifier: str) -> RdsDatabase:
         """The same for an Aurora or Multi-AZ DB cluster: its writer endpoint."""
         try:
-            found = self.aws.read("rds", "describe_db_clusters", DBClusterIdentifier=identifier)["DBClusters"]
+            found = entries(self.aws.read("rds", "describe_db_clusters", DBClusterIdentifier=identifier), "DBClusters")
         except Absent:
-            found = []
+            found = ()
         if not found:
             raise _absent("cluster", identifier)
-        one: Mapping[str, Any] = found[0]
+        one = found[0]
         return _database("cluster", identifier, one, one.get("Status", ""), one.get("Endpoint"), one.get("Port"), one.get("ReaderEndpoint"))
 
 
 def _absent(field: str, identifier: str) -> Refused:
     return Refused(
         Reason.DATABASE_NOT_FOUND,
-        f"spec.database.{field}: RDS knows no {field} {identifier!r} in this account and Region; write its identifier, or set spec.aws.region",
+        f"spec.database.{field}: RDS knows no {field} {identifier!r} in this account and "
+        "Region; write its identifier, or set spec.aws.region",
     )
 
 
-def _database(
-    field: str, identifier: str, one: Mapping[str, Any], status: str, host: str | None, port: int | None, reader: str | None
-) -> RdsDatabase:
+def _database(field: str, identifier: str, one: Json, status: str, host: str | None, port: int | None, reader: str | None) -> RdsDatabase:
     named = str(one.get("Engine", ""))
     if named not in _ENGINES:
         raise Refused(

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from rotated_rds.clients.aws import Absent, Aws, Exists
 from rotated_rds.model.credential import SecretValue
+from rotated_rds.model.document import part
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.secret import CURRENT, PENDING, SecretState
 
@@ -36,7 +37,10 @@ class SecretsManager:
             return None
 
     def value(self, arn: str, version: str, label: str | None = None) -> SecretValue | None:
-        """Read exactly one version, with `label` only while it carries it; None when it holds no value. Raises Refused (MalformedSecret too), Unavailable."""
+        """Read exactly one version, with `label` only while it carries it; None when it holds no value.
+
+        Raises Refused (MalformedSecret too), Unavailable.
+        """
         stage = {"VersionStage": label} if label else {}
         try:
             answer = self.aws.read(_SERVICE, "get_secret_value", SecretId=arn, VersionId=version, **stage)
@@ -58,15 +62,27 @@ class SecretsManager:
     def create(
         self, name: str, token: str, value: SecretValue, *, tags: Mapping[str, str], description: str | None, kms_key_id: str | None
     ) -> str:
-        """Create a secret with its first version; returns its ARN. Repeating it with the same token and value changes nothing. Raises Exists, Refused, Unavailable."""
+        """Create a secret with its first version; returns its ARN. Repeating it with the same token and value changes nothing.
+
+        Raises Exists, Refused, Unavailable.
+        """
         named = {"Description": description, "KmsKeyId": kms_key_id}
         answer = self.aws.write(
-            _SERVICE, "create_secret", Name=name, ClientRequestToken=token, SecretString=value.text(), Tags=_pairs(tags), **{k: v for k, v in named.items() if v is not None}
-        )  # fmt: skip
+            _SERVICE,
+            "create_secret",
+            Name=name,
+            ClientRequestToken=token,
+            SecretString=value.text(),
+            Tags=_pairs(tags),
+            **{k: v for k, v in named.items() if v is not None},
+        )
         return str(answer["ARN"])
 
     def put_pending(self, arn: str, token: str, value: SecretValue) -> bool:
-        """Store a value as version `token`, labelled AWSPENDING; False when that version holds a value already. Raises Refused, Unavailable."""
+        """Store a value as version `token`, labelled AWSPENDING; False when that version holds a value already.
+
+        Raises Refused, Unavailable.
+        """
         try:
             self.aws.write(
                 _SERVICE, "put_secret_value", SecretId=arn, ClientRequestToken=token, SecretString=value.text(), VersionStages=[PENDING]
@@ -99,7 +115,10 @@ class SecretsManager:
         self.aws.write(_SERVICE, "restore_secret", SecretId=arn)
 
     def rotate(self, arn: str, *, function_arn: str, rules: Mapping[str, object], immediately: bool, token: str | None = None) -> None:
-        """Turn AWS's rotation on, or change it, or ask for one; `RotateImmediately` is always said. Raises WrongState, Refused, NoAnswer, Unavailable."""
+        """Turn AWS's rotation on, or change it, or ask for one; `RotateImmediately` is always said.
+
+        Raises WrongState, Refused, NoAnswer, Unavailable.
+        """
         named: dict[str, object] = {"RotationRules": dict(rules)} if rules else {}
         if token:
             named["ClientRequestToken"] = token
@@ -108,7 +127,8 @@ class SecretsManager:
         except Absent:
             raise Refused(
                 Reason.FUNCTION_NOT_FOUND,
-                f"spec.rotation.functionArn: AWS finds no function {function_arn}; create it, and let secretsmanager.amazonaws.com invoke it",
+                f"spec.rotation.functionArn: AWS finds no function {function_arn}; create it, "
+                "and let secretsmanager.amazonaws.com invoke it",
             ) from None
 
     def sweep(self, filters: Sequence[Mapping[str, object]]) -> Iterator[SecretState]:
@@ -138,7 +158,7 @@ def _state(answer: Mapping[str, Any]) -> SecretState:
         tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])},
         rotation_enabled=bool(answer.get("RotationEnabled")),
         function_arn=answer.get("RotationLambdaARN"),
-        rules=answer.get("RotationRules") or {},
+        rules=part(answer, "RotationRules"),
         deleted_at=answer.get("DeletedDate"),
         owning_service=answer.get("OwningService"),
         last_rotated=answer.get("LastRotatedDate"),

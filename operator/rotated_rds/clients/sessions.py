@@ -69,7 +69,7 @@ class LoginUnavailable(Unavailable):
         self.login = login
 
 
-class Said(Exception):  # noqa: N818  an answer, not a fault
+class Said(Exception):
     """The server answered a statement with an error. code: SQLSTATE or number. definite: the statement surely changed nothing."""
 
     def __init__(self, code: str, *, definite: bool) -> None:
@@ -78,7 +78,7 @@ class Said(Exception):  # noqa: N818  an answer, not a fault
         self.definite = definite
 
 
-class Lost(Exception):  # noqa: N818  likewise
+class Lost(Exception):
     """The connection broke, or the deadline passed, before a statement's answer came."""
 
 

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -77,10 +78,10 @@ class Operator:
     @classmethod
     def build(cls, settings: Settings) -> "Operator":
         """Put the rooms together; the only calls are those that tell who we are."""
-        api = Kubernetes(kubernetes.connect(settings.workers + 4), lambda _seconds: None)
+        api = Kubernetes(kubernetes.connect(settings.workers + 4), unfenced)
         identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         lease = Lease(api, _lease_namespace(settings), _lease_name(settings), identity) if settings.leader_elect else None
-        fence = lease.fence if lease else lambda _seconds: None
+        fence = lease.fence if lease else unfenced
         fenced = Kubernetes(kubernetes.connect(settings.workers + 4), fence)
         sessions, tally = AwsSessions(fence), Tally(per_resource=settings.per_resource_metrics)
         cluster = settings.cluster_name or _cluster(api)
@@ -137,7 +138,7 @@ class Operator:
                 os._exit(1)  # threads in a long poll must not keep a replica without Lease alive
         os._exit(0)
 
-    async def _stop(self, tasks: list[asyncio.Task[object]]) -> None:
+    async def _stop(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         """Start nothing more, let what is under way end, give the Lease back (SAFETY.md A6)."""
         self.engine.stop()
         with contextlib.suppress(TimeoutError):
@@ -229,6 +230,10 @@ def _login(**given: Any) -> kopf.ConnectionInfo | None:
     return kopf.ConnectionInfo(
         server=server, ca_path=str(_ACCOUNT / "ca.crt"), scheme="Bearer", token=(_ACCOUNT / "token").read_text().strip()
     )
+
+
+def unfenced(_seconds: float) -> None:
+    """Without leader election every write may begin."""
 
 
 def _log(settings: Settings) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from rotated_rds.model.document import part, text
 from rotated_rds.model.resource import Key
 
 
@@ -37,9 +38,8 @@ class Claims:
 
     def seed(self, key: Key, body: Mapping[str, Any]) -> None:
         """What a resource's own status says of its claim, before its first pass: so that the older one is known after a start."""
-        spec, database = body.get("spec") or {}, (body.get("status") or {}).get("database")
-        user = (spec.get("user") or {}).get("name")
-        if not database or not user or (spec.get("rotation") or {}).get("method") == "External":
+        database, user = part(body, "status", "database"), text(body, "spec", "user", "name")
+        if not database or not user or text(body, "spec", "rotation", "method") == "External":
             return
         place = frozenset({f"{database['host']}:{database['port']}".lower()})
         claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place)

@@ -14,6 +14,8 @@ from rotated_rds.model.errors import Reason, Refused
 
 # What breaks URLs, shells, SQL tools and .pgpass files, and what RDS refuses in a password (/ @ " and space).
 UNSAFE = " %+~`#$&*()|[]{}:;<>?!'\"/@\\^,="
+HIGHEST_PORT = 65535
+FEWEST_CHARACTERS = 16  # to choose from
 _ENGINES = {"aurora-postgresql": Engine.POSTGRES, "postgresql": Engine.POSTGRES, "aurora-mysql": Engine.MYSQL} | {
     e.value: e for e in Engine
 }
@@ -87,8 +89,10 @@ class SecretValue:
         port = self.whole.get("port")
         if port is None:
             return None
-        if (isinstance(port, int) and not isinstance(port, bool) or isinstance(port, str) and port.isdecimal()) and 0 < int(port) < 65536:
-            return int(port)
+        number = isinstance(port, int) and not isinstance(port, bool)
+        digits = isinstance(port, str) and port.isdecimal()
+        if (number or digits) and 0 < int(str(port)) <= HIGHEST_PORT:
+            return int(str(port))
         raise Refused(Reason.MALFORMED_SECRET, 'the AWS secret\'s "port" is not a port number: store it right as AWSCURRENT')
 
     def _text(self, key: str) -> str | None:
@@ -140,7 +144,7 @@ def generate(rules: PasswordRules) -> SecretStr:
     ]
     kinds = [kind for kind in kinds if kind]
     alphabet = [c for kind in kinds for c in kind]
-    if len(alphabet) < 16:
+    if len(alphabet) < FEWEST_CHARACTERS:
         raise Refused(Reason.INVALID_SPEC, "spec.rotation.password.exclude: fewer than 16 characters are left; exclude fewer")
     picked = [secrets.choice(kind) for kind in kinds] if rules.require_each_type else []
     picked += [secrets.choice(alphabet) for _ in range(rules.length - len(picked))]

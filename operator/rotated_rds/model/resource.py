@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from rotated_rds.model.document import part, text
 from rotated_rds.model.errors import Refused
 from rotated_rds.model.spec import Spec, parse_spec
 from rotated_rds.model.status import Status
@@ -47,8 +48,7 @@ class Resource:
     @property
     def target(self) -> str:
         """The Kubernetes Secret's name."""
-        target = self.raw_spec.get("target") or {}
-        return str(target.get("name") or self.key.name)
+        return text(self.raw_spec, "target", "name") or self.key.name
 
     @property
     def requests(self) -> Mapping[str, str]:
@@ -71,7 +71,7 @@ class Resource:
 def read_resource(body: Mapping[str, Any]) -> tuple[Resource, Status]:
     """A body from the API → the resource and the status that it carries."""
     place = body["metadata"]
-    raw: Mapping[str, Any] = body.get("spec") or {}
+    raw = part(body, "spec")
     try:
         spec, fault = parse_spec(raw), None
     except Refused as refused:
@@ -81,8 +81,8 @@ def read_resource(body: Mapping[str, Any]) -> tuple[Resource, Status]:
         uid=place["uid"],
         generation=place.get("generation", 0),
         created=datetime.fromisoformat(place["creationTimestamp"]),
-        annotations=place.get("annotations") or {},
-        labels=place.get("labels") or {},
+        annotations=part(place, "annotations"),
+        labels=part(place, "labels"),
         finalizers=tuple(place.get("finalizers") or ()),
         deleting="deletionTimestamp" in place,
         resource_version=place["resourceVersion"],
@@ -90,7 +90,7 @@ def read_resource(body: Mapping[str, Any]) -> tuple[Resource, Status]:
         fault=fault,
         raw_spec=raw,
     )
-    return resource, Status.model_validate(body.get("status") or {})
+    return resource, Status.model_validate(part(body, "status"))
 
 
 def spec_text(resource: Resource) -> str:

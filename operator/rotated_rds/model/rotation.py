@@ -83,7 +83,7 @@ def next_moment(resource: Resource, spec: Spec, before: Status, now: datetime) -
         return None
     window = schedule.next_window(last_success(before, None), resource.created, now)
     moment = window.moment_for(str(resource.key))
-    return moment if moment > now else window.start if window.start > now else now
+    return moment if moment > now else max(now, window.start)
 
 
 def in_window(resource: Resource, spec: Spec, before: Status, now: datetime) -> bool:
@@ -165,10 +165,8 @@ def _held(
     due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, limit: int, interval: timedelta
 ) -> tuple[str, str] | None:
     if facts.rollouts:
-        return (
-            "RolloutUnderWay",
-            f"{', '.join(facts.rollouts[:5])}: not ready yet; the rotation starts when they are (annotate rotated-rds.io/force-rotate to go on at once)",
-        )
+        text = "not ready yet; the rotation starts when they are (annotate rotated-rds.io/force-rotate to go on at once)"
+        return "RolloutUnderWay", f"{', '.join(facts.rollouts[:5])}: {text}"
     if facts.jobs and spec.rotation.wait_for_jobs:
         return (
             "JobRunning",

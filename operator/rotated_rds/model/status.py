@@ -215,21 +215,43 @@ class Result(Generic[T]):
     notices: tuple[Notice, ...] = ()
 
 
-def holds(value: T, message: str, *, reason: Reason = Reason.SUCCEEDED, wake: datetime | None = None, **status: object) -> Result[T]:
+def holds(
+    value: T,
+    message: str,
+    *,
+    reason: Reason = Reason.SUCCEEDED,
+    wake: datetime | None = None,
+    said: Mapping[str, object] | None = None,
+    **status: object,
+) -> Result[T]:
     """The stage's condition is true."""
-    return Result(value, Outcome(True, reason, message), wake, status)
+    return Result(value, Outcome(True, reason, message), wake, {**(said or {}), **status})
 
 
-def fails(reason: Reason, message: str, *, value: T | None = None, wake: datetime | None = None, **status: object) -> Result[T]:
+def fails(
+    reason: Reason,
+    message: str,
+    *,
+    value: T | None = None,
+    wake: datetime | None = None,
+    said: Mapping[str, object] | None = None,
+    **status: object,
+) -> Result[T]:
     """The stage's condition is false; with a value the stages behind it run all the same."""
-    return Result(value, Outcome(False, reason, message), wake, status)
+    return Result(value, Outcome(False, reason, message), wake, {**(said or {}), **status})
 
 
 def waits(
-    message: str, *, wake: datetime | None = None, reason: Reason = Reason.PENDING, value: T | None = None, **status: object
+    message: str,
+    *,
+    wake: datetime | None = None,
+    reason: Reason = Reason.PENDING,
+    value: T | None = None,
+    said: Mapping[str, object] | None = None,
+    **status: object,
 ) -> Result[T]:
     """The stage does not know yet."""
-    return Result(value, Outcome(None, reason, message), wake, status)
+    return Result(value, Outcome(None, reason, message), wake, {**(said or {}), **status})
 
 
 def outcome_of(problem: Problem, before: Condition | None) -> Outcome:

@@ -9,19 +9,19 @@ from typing import Any, cast
 
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint
+from rotated_rds.model.document import Json, entries, part, text
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.resource import GROUP, KIND, MANAGER, VERSION, Resource
 from rotated_rds.model.spec import Spec, TargetSpec
 from rotated_rds.model.template import DEFAULT_KEYS, secret_data
 
-Json = Mapping[str, Any]
 RESOURCE, VERSION_ID, PUBLISHED_AT, ADOPT = (f"{GROUP}/{name}" for name in ("resource", "version-id", "published-at", "adopt"))
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 
 
 def text_of(secret: Json | None, key: str) -> str | None:
     """One key of a Secret as text; None when it is not there, or is no text."""
-    encoded = ((secret or {}).get("data") or {}).get(key)
+    encoded = text(secret, "data", key)
     if encoded is None:
         return None
     try:
@@ -69,18 +69,25 @@ def manifest(resource: Resource, spec: Spec, data: Mapping[str, bytes], version:
     }
     if target.deletion_policy == "Delete":
         metadata["ownerReferences"] = [
-            {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "name": resource.key.name, "uid": resource.uid, "controller": True, "blockOwnerDeletion": False}
-        ]  # fmt: skip
+            {
+                "apiVersion": f"{GROUP}/{VERSION}",
+                "kind": KIND,
+                "name": resource.key.name,
+                "uid": resource.uid,
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ]
     encoded = {key: base64.b64encode(held).decode() for key, held in data.items()}
     return {"apiVersion": "v1", "kind": "Secret", "type": target.type, "metadata": metadata, "data": encoded}
 
 
 def controller(secret: Json) -> Json | None:
-    return next((one for one in secret["metadata"].get("ownerReferences") or [] if one.get("controller")), None)
+    return next((one for one in entries(secret, "metadata", "ownerReferences") if one.get("controller")), None)
 
 
 def annotation(secret: Json, name: str) -> str | None:
-    return cast("str | None", (secret["metadata"].get("annotations") or {}).get(name))
+    return text(secret, "metadata", "annotations", name)
 
 
 def is_ours(secret: Json, resource: Resource) -> bool:
@@ -88,7 +95,7 @@ def is_ours(secret: Json, resource: Resource) -> bool:
     owner = controller(secret)
     if owner is not None:
         return owner.get("uid") == resource.uid
-    labelled = (secret["metadata"].get("labels") or {}).get(_MANAGED_BY) == MANAGER
+    labelled = text(secret, "metadata", "labels", _MANAGED_BY) == MANAGER
     return labelled and annotation(secret, RESOURCE) == resource.key.name
 
 
@@ -108,17 +115,18 @@ def conflict(secret: Json, resource: Resource) -> Refused:
     whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "somebody else"
     return Refused(
         Reason.TARGET_CONFLICT,
-        f"Secret {resource.target} belongs to {whose}: annotate it {ADOPT}={resource.key.name} once it has no other controller, or recreate this resource with another spec.target.name",
+        f"Secret {resource.target} belongs to {whose}: annotate it {ADOPT}={resource.key.name} once it has no other "
+        "controller, or recreate this resource with another spec.target.name",
     )
 
 
-def drifted(secret: Json, resource: Resource, spec: Spec) -> bool:
+def drifted(secret: Json, spec: Spec) -> bool:
     """Whether somebody changed what our field manager wrote: a key, a label or an annotation that we no longer own, or that is gone.
 
     Read from managedFields, so that a quiet pass needs no password.
     """
     owned = _owned(secret)
-    keys = set(secret.get("data") or {})
+    keys = set(part(secret, "data"))
     ours = {key.removeprefix("f:") for key in owned.get("f:data", {})}
     metadata = owned.get("f:metadata", {})
     annotations = {f"f:{name}" for name in (*spec.target.annotations, RESOURCE, VERSION_ID, PUBLISHED_AT)}
@@ -141,7 +149,7 @@ def expected_keys(spec: Spec) -> set[str]:
 
 def _owned(secret: Json) -> dict[str, Any]:
     applied = [
-        one for one in secret["metadata"].get("managedFields") or [] if one.get("manager") == MANAGER and one.get("operation") == "Apply"
+        one for one in entries(secret, "metadata", "managedFields") if one.get("manager") == MANAGER and one.get("operation") == "Apply"
     ]
     return cast("dict[str, Any]", applied[0].get("fieldsV1", {})) if applied else {}
 
@@ -151,14 +159,14 @@ def holds_content(secret: Json, wanted: Json) -> bool:
     there = secret["metadata"]
     want = wanted["metadata"]
 
-    def covers(have: Mapping[str, str] | None, need: Mapping[str, str]) -> bool:
-        return all((have or {}).get(key) == value for key, value in need.items() if key != PUBLISHED_AT)
+    def covers(have: Json, need: Mapping[str, str]) -> bool:
+        return all(have.get(key) == value for key, value in need.items() if key != PUBLISHED_AT)
 
-    owners = json.dumps(there.get("ownerReferences") or []), json.dumps(want.get("ownerReferences") or [])
+    owners = json.dumps(entries(there, "ownerReferences")), json.dumps(entries(want, "ownerReferences"))
     return (
-        (secret.get("data") or {}) == wanted["data"]
+        part(secret, "data") == wanted["data"]
         and secret.get("type") == wanted["type"]
-        and covers(there.get("labels"), want["labels"])
-        and covers(there.get("annotations"), want["annotations"])
+        and covers(part(there, "labels"), want["labels"])
+        and covers(part(there, "annotations"), want["annotations"])
         and (owners[0] == owners[1] or ("ownerReferences" in want) == (controller(secret) is not None))
     )

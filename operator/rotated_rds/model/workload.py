@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Literal
 
+from rotated_rds.model.document import Json, entries, part, text
 from rotated_rds.model.resource import GROUP
 from rotated_rds.model.spec import LabelSelector
 from rotated_rds.model.status import WorkloadStatus
 
-Json = Mapping[str, Any]
 State = Literal["Pending", "Rolling", "Ready", "Failed", "Skipped"]
 CLOCK_MARGIN = timedelta(seconds=60)  # other clocks, and the kubelet's cache (SAFETY.md G3)
 STARTED_SINCE = "its Pods started after the publication"
@@ -29,26 +29,26 @@ def version_annotation(target: str) -> str:
 
 def secrets_read(pod_spec: Json, *, volumes: bool = True) -> set[str]:
     """Names of the Secrets that a Pod spec reads: env, envFrom, volumes and projected volumes, in every kind of container."""
-    containers = [*(pod_spec.get("containers") or []), *(pod_spec.get("initContainers") or [])]
+    containers = [*entries(pod_spec, "containers"), *entries(pod_spec, "initContainers")]
     found = {name for container in containers for name in _from_environment(container)}
-    return found | set(_from_volumes(pod_spec.get("volumes") or [])) if volumes else found
+    return found | set(_from_volumes(entries(pod_spec, "volumes"))) if volumes else found
 
 
 def _from_environment(container: Json) -> Iterator[str]:
-    for entry in container.get("envFrom") or []:
-        if name := (entry.get("secretRef") or {}).get("name"):
+    for entry in entries(container, "envFrom"):
+        if name := text(entry, "secretRef", "name"):
             yield name
-    for entry in container.get("env") or []:
-        if name := ((entry.get("valueFrom") or {}).get("secretKeyRef") or {}).get("name"):
+    for entry in entries(container, "env"):
+        if name := text(entry, "valueFrom", "secretKeyRef", "name"):
             yield name
 
 
 def _from_volumes(volumes: Iterable[Json]) -> Iterator[str]:
     for volume in volumes:
-        if name := (volume.get("secret") or {}).get("secretName"):
+        if name := text(volume, "secret", "secretName"):
             yield name
-        for source in (volume.get("projected") or {}).get("sources") or []:
-            if name := (source.get("secret") or {}).get("name"):
+        for source in entries(volume, "projected", "sources"):
+            if name := text(source, "secret", "name"):
                 yield name
 
 
@@ -73,18 +73,18 @@ class Workload:
 
 def read_workload(body: Json, target: str) -> Workload:
     """A Deployment, StatefulSet or DaemonSet → what the rules need of it."""
-    spec, status, metadata = body["spec"], body.get("status") or {}, body["metadata"]
+    spec, status, metadata = part(body, "spec"), part(body, "status"), part(body, "metadata")
     template = spec["template"]
-    annotations = metadata.get("annotations") or {}
+    annotations = part(metadata, "annotations")
     return Workload(
         kind=body["kind"],
         name=metadata["name"],
         wave=_wave(annotations.get(f"{GROUP}/wave", "0")),
         skipped=_skipped(body["kind"], spec, annotations),
-        annotated=(template["metadata"].get("annotations") or {}).get(version_annotation(target)),
+        annotated=text(template, "metadata", "annotations", version_annotation(target)),
         complete=_complete(body["kind"], spec, status, metadata.get("generation", 0)),
         stuck=_stuck(status),
-        selector=(spec.get("selector") or {}).get("matchLabels") or {},
+        selector=part(spec, "selector", "matchLabels"),
         secrets=frozenset(secrets_read(template["spec"])),
     )
 
@@ -101,7 +101,7 @@ def _skipped(kind: str, spec: Json, annotations: Mapping[str, str]) -> str | Non
         return f"opted out by {GROUP}/restart"
     if spec.get("paused"):
         return "paused: resume the Deployment to restart its Pods"
-    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+    if text(spec, "updateStrategy", "type") == "OnDelete":
         return "update strategy OnDelete: delete its Pods to restart them"
     if kind != "DaemonSet" and spec.get("replicas", 1) == 0:
         return "0 replicas"
@@ -118,7 +118,7 @@ def _complete(kind: str, spec: Json, status: Json, generation: int) -> bool:
     wanted = int(spec.get("replicas", 1))
     if kind == "Deployment":
         return count.get("updatedReplicas", 0) == wanted == count.get("replicas", 0) and count.get("availableReplicas", 0) == wanted
-    partition = int(((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0)
+    partition = int(part(spec, "updateStrategy", "rollingUpdate").get("partition") or 0)
     through = status.get("currentRevision") == status.get("updateRevision") or (
         partition and count.get("updatedReplicas", 0) >= wanted - partition
     )
@@ -126,7 +126,7 @@ def _complete(kind: str, spec: Json, status: Json, generation: int) -> bool:
 
 
 def _stuck(status: Json) -> str | None:
-    for one in status.get("conditions") or []:
+    for one in entries(status, "conditions"):
         if one.get("type") == "Progressing" and one.get("status") == "False" and one.get("reason") == "ProgressDeadlineExceeded":
             return "its rollout exceeded progressDeadlineSeconds"
     return None
@@ -160,18 +160,14 @@ class PodSeen:
 
 def read_pod(body: Json) -> PodSeen | None:
     """None for a Pod that is over."""
-    status, metadata = body.get("status") or {}, body["metadata"]
+    status, metadata = part(body, "status"), part(body, "metadata")
     if status.get("phase") in ("Succeeded", "Failed"):
         return None
-    running = [
-        one["state"]["running"].get("startedAt")
-        for one in (status.get("containerStatuses") or [])
-        if (one.get("state") or {}).get("running")
-    ]
+    running = [one["state"]["running"].get("startedAt") for one in entries(status, "containerStatuses") if part(one, "state", "running")]
     started = min((datetime.fromisoformat(text) for text in running if text), default=None)
-    owner = next((one for one in metadata.get("ownerReferences") or [] if one.get("controller")), {})
-    job = cast("str", owner.get("name")) if owner.get("kind") == "Job" else None
-    return PodSeen(metadata["name"], metadata.get("labels") or {}, started, job, frozenset(secrets_read(body["spec"])))
+    owner = next((one for one in entries(metadata, "ownerReferences") if one.get("controller")), None)
+    job = text(owner, "name") if text(owner, "kind") == "Job" else None
+    return PodSeen(metadata["name"], part(metadata, "labels"), started, job, frozenset(secrets_read(body["spec"])))
 
 
 def started_since(workload: Workload, pods: Sequence[PodSeen], published: datetime, margin: timedelta) -> bool:

@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
+from rotated_rds.acts.view import Pass
 from rotated_rds.clients import addresses, databases
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.rds import RdsDatabase
 from rotated_rds.model.database import Endpoint, Engine, Tls, TlsMode
+from rotated_rds.model.document import text
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.spec import DatabaseSpec, Method, Spec
 from rotated_rds.model.status import DatabaseStatus, Kind, Result, Status, holds
-from rotated_rds.acts.view import Pass
 
 RESOLVE_EVERY = timedelta(hours=6)
 
@@ -88,12 +89,12 @@ def _ca_file(one: Pass) -> str | None:
         return one.world.ca_files.default()
     ref, field = tls.ca_config_map_ref, "spec.database.tls.caConfigMapRef"
     found = one.world.kubernetes.config_map(one.key.namespace, ref.name)
-    text = (found or {}).get("data", {}).get(ref.key)
-    if text is None:
+    pem = text(found, "data", ref.key)
+    if pem is None:
         raise Refused(
             Reason.INVALID_SPEC, f"{field}: ConfigMap {ref.name!r} has no key {ref.key!r} in this namespace; create it with a PEM bundle"
         )
-    return one.world.ca_files.given(str(text), field)
+    return one.world.ca_files.given(pem, field)
 
 
 def _check_place(one: Pass, endpoint: Endpoint) -> None:

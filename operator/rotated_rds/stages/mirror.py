@@ -4,16 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from rotated_rds import metrics
+from rotated_rds.acts.view import Pass
 from rotated_rds.clients.kubernetes import Json
 from rotated_rds.model import target
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Unavailable, Reason
+from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.spec import Spec
 from rotated_rds.model.status import Result, holds
 from rotated_rds.model.verified import Published, Verified
-from rotated_rds.acts.view import Pass
 
 
 def run(one: Pass, endpoint: Endpoint, verified: Verified) -> Result[Published]:
@@ -33,7 +33,7 @@ def _quiet(one: Pass, seen: Json, verified: Verified) -> datetime | None:
     """Since when the Secret has held this version, if nothing about it changed; no password is needed to know that."""
     if one.changed or verified.read or not target.is_ours(seen, one.resource):
         return None
-    if target.annotation(seen, target.VERSION_ID) != verified.version or target.drifted(seen, one.resource, one.spec):
+    if target.annotation(seen, target.VERSION_ID) != verified.version or target.drifted(seen, one.spec):
         return None
     return _published(seen, one.now)
 
@@ -53,7 +53,7 @@ def plan(
     published = _published(seen, now) if same_version else now
     wanted = target.manifest(resource, spec, data, credential.version, published)
     if seen is not None:
-        if target.is_ours(seen, resource) and target.holds_content(seen, wanted) and not target.drifted(seen, resource, spec):
+        if target.is_ours(seen, resource) and target.holds_content(seen, wanted) and not target.drifted(seen, spec):
             return None
         wanted["metadata"]["uid"] = seen["metadata"]["uid"]
     return wanted

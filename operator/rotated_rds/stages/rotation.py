@@ -16,7 +16,8 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     if began_as is not None and began_as != one.spec.method:
         raise Refused(
             Reason.INVALID_SPEC,
-            f"spec.rotation.method: changing it from {began_as} to {one.spec.method} is not carried out by this version of the operator; set it back",
+            f"spec.rotation.method: changing it from {began_as} to {one.spec.method} is not "
+            "carried out by this version of the operator; set it back",
         )
     if one.spec.method is Method.OPERATOR:
         return rotate.run(one, endpoint, state)

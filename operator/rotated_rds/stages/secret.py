@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from rotated_rds.acts import first
 from rotated_rds.acts.admin import Opener, find_admin, read_admin
+from rotated_rds.acts.view import Pass
 from rotated_rds.clients import addresses, databases
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.model.claims import Claim
@@ -29,7 +30,6 @@ from rotated_rds.model.secret import (
 from rotated_rds.model.spec import Method, SecretSpec
 from rotated_rds.model.status import Result, fails, holds
 from rotated_rds.model.target import text_of
-from rotated_rds.acts.view import Pass
 from rotated_rds.model.tenancy import Allow
 
 CHECK_EVERY = timedelta(hours=6)
@@ -142,7 +142,8 @@ def _create_first(one: Pass, endpoint: Endpoint) -> None:
     if one.spec.user.admin_secret_id is None:
         raise Refused(
             Reason.INITIAL_PASSWORD_MISSING,
-            f"AWS has no secret {secret_name(one)!r} yet: give the user's password in spec.user.passwordSecretRef, or an administrator in spec.user.adminSecretId",
+            f"AWS has no secret {secret_name(one)!r} yet: give the user's password in "
+            "spec.user.passwordSecretRef, or an administrator in spec.user.adminSecretId",
         )
     admin = _admin(one, endpoint, user)
     with databases.session(endpoint, admin.username, admin.password, user=user, admin=True) as session:
@@ -159,14 +160,16 @@ def _create_again(one: Pass, endpoint: Endpoint) -> None:
     if not user or not password or user != _user_name(one):
         raise Refused(
             Reason.SECRET_DELETED_IN_AWS,
-            f"{gone}, and the Kubernetes Secret holds no credential to create it from: create {secret_name(one)} in AWS, or recreate this resource",
+            f"{gone}, and the Kubernetes Secret holds no credential to create it from: create "
+            f"{secret_name(one)} in AWS, or recreate this resource",
         )
     value = new_value(endpoint, user, SecretStr(password))
     tried = one.world.logins.try_version(endpoint, f"again {one.before.secret_arn}", user, value.password)
     if tried.verdict is Verdict.REFUSED:
         raise Refused(
             Reason.SECRET_DELETED_IN_AWS,
-            f"{gone}, and the Kubernetes Secret's password is refused by {endpoint.address} ({tried.code}): create {secret_name(one)} in AWS with the right one",
+            f"{gone}, and the Kubernetes Secret's password is refused by {endpoint.address} "
+            f"({tried.code}): create {secret_name(one)} in AWS with the right one",
         )
     if tried.verdict is not Verdict.OK:
         raise Unavailable(
@@ -248,7 +251,8 @@ def refusal(state: SecretState, ours: str, spec: SecretSpec) -> Refused | None:
     if spec.adoption == "Never":
         return Refused(
             Reason.NOT_ADOPTED,
-            f"AWS secret {state.name} exists and spec.secret.adoption is Never: choose another spec.secret.name, or set adoption: IfTagged and {mend}",
+            f"AWS secret {state.name} exists and spec.secret.adoption is Never: choose another "
+            f"spec.secret.name, or set adoption: IfTagged and {mend}",
         )
     return Refused(Reason.NOT_ADOPTED, f"AWS secret {state.name} exists: {mend} to take it over, or set spec.secret.adoption: Always")
 

@@ -95,14 +95,17 @@ def _at_target(one: Pass, endpoint: Endpoint, verified: Verified, credential: Cr
     wanted = one.spec.target.endpoint
     said: dict[str, object] = {"last_verified": one.now}
     if wanted is None or verified.version == one.before.version_id:
-        return holds(verified, _text(credential.username, endpoint), **said)
+        return holds(verified, _text(credential.username, endpoint), said=said)
     front = replace(endpoint, host=wanted.host, port=wanted.port or endpoint.port, tls=replace(endpoint.tls, server_name=None))
     login = one.world.logins.try_version(front, credential.version, credential.username, credential.password, again=True)
     if login.verdict is Verdict.OK:
-        return holds(verified, f"{_text(credential.username, endpoint)} and at {front.address}", **said)
+        return holds(verified, f"{_text(credential.username, endpoint)} and at {front.address}", said=said)
     since = one.before.condition(Kind.CREDENTIAL_VERIFIED)
     waited = one.now - since.last_transition_time if since and since.reason == Reason.ENDPOINT_BEHIND else timedelta()
-    text = f"{credential.username} logs in to {endpoint.address}, not yet at spec.target.endpoint {front.address} ({login.verdict} {login.code})"
+    text = (
+        f"{credential.username} logs in to {endpoint.address}, not yet at "
+        f"spec.target.endpoint {front.address} ({login.verdict} {login.code})"
+    )
     if waited >= BEHIND:
         return fails(
             Reason.ENDPOINT_BEHIND,
@@ -127,7 +130,10 @@ def _not_ok(one: Pass, endpoint: Endpoint, state: SecretState, current: Current,
     if login.verdict is Verdict.REFUSED:
         return _refused(one, endpoint, state, current, credential, login)
     if login.verdict in _RESTRICTED:
-        text = f"{what}: the account cannot be used ({login.verdict}{code}): mend it in the database (a lock, an expiry, CONNECT, its connection limit)"
+        text = (
+            f"{what}: the account cannot be used ({login.verdict}{code}): mend it in the database "
+            "(a lock, an expiry, CONNECT, its connection limit)"
+        )
         return fails(Reason.LOGIN_RESTRICTED, text, value=published, wake=one.now + RETRY_REFUSED)
     if login.verdict is Verdict.TLS:
         return fails(
@@ -153,10 +159,8 @@ def _not_ok(one: Pass, endpoint: Endpoint, state: SecretState, current: Current,
 
 def _ours(one: Pass, version: str) -> bool:
     """A version of our own rotation is never published untried (SAFETY.md C2)."""
-    return (
-        any(line.version_id == version for line in one.before.history)
-        or one.spec.method is Method.OPERATOR
-        and one.before.rotation.in_progress is not None
+    return any(line.version_id == version for line in one.before.history) or (
+        one.spec.method is Method.OPERATOR and one.before.rotation.in_progress is not None
     )
 
 
@@ -170,7 +174,10 @@ def _refused(one: Pass, endpoint: Endpoint, state: SecretState, current: Current
     if one.spec.user.on_refused == "Repair" and one.spec.method is Method.OPERATOR:
         return _repair(one, endpoint, fresh, current, credential, other)
     works = f"version {other.version[:8]} logs in" if other else "no other version logs in"
-    text = f"{what}; {works}. Set the password back in the database, annotate rotated-rds.io/rotate for a new one, or set spec.user.onRefused: Repair"
+    text = (
+        f"{what}; {works}. Set the password back in the database, annotate "
+        "rotated-rds.io/rotate for a new one, or set spec.user.onRefused: Repair"
+    )
     return fails(Reason.LOGIN_FAILED, text, wake=one.now + RETRY_REFUSED)
 
 
@@ -196,7 +203,8 @@ def _repair(
     else:
         raise Refused(
             Reason.LOGIN_FAILED,
-            f"AWSCURRENT {credential.version[:8]} is refused by {endpoint.address}, and nothing logs in to repair it: give spec.user.adminSecretId",
+            f"AWSCURRENT {credential.version[:8]} is refused by {endpoint.address}, and nothing "
+            "logs in to repair it: give spec.user.adminSecretId",
         )
     change = Change(one.secrets, one.world.logins, endpoint, state.arn, one.world.owner(one.key), credential, credential)
     try:

@@ -65,28 +65,28 @@ def _result(one: Pass, plan: Plan) -> Result[Plan]:
     said: dict[str, object] = {"workloads": states[:WORKLOAD_LIMIT]}
     by = {state: [known for known in states if known.state == state] for state in ("Pending", "Rolling", "Ready", "Failed", "Skipped")}
     if not states:
-        return holds(plan, f"no workload reads Secret {one.resource.target}", reason=Reason.NO_WORKLOADS, **said)
+        return holds(plan, f"no workload reads Secret {one.resource.target}", reason=Reason.NO_WORKLOADS, said=said)
     if by["Failed"]:
         return _failed(plan, by["Failed"], by["Pending"], said)
     if by["Pending"] or by["Rolling"]:
         text = f"{len(by['Ready'])} of {len(states) - len(by['Skipped'])} ready; rolling: {names(by['Rolling']) or 'none yet'}"
-        return fails(Reason.ROLLING, text, value=plan, wake=_wake(one, by["Rolling"]), **said)
+        return fails(Reason.ROLLING, text, value=plan, wake=_wake(one, by["Rolling"]), said=said)
     skipped = f"; skipped: {names(by['Skipped'])}" if by["Skipped"] else ""
-    return holds(plan, f"{len(by['Ready'])} of {len(states) - len(by['Skipped'])} workloads run on it{skipped}", **said)
+    return holds(plan, f"{len(by['Ready'])} of {len(states) - len(by['Skipped'])} workloads run on it{skipped}", said=said)
 
 
 def _failed(plan: Plan, failed: Sequence[WorkloadStatus], pending: Sequence[WorkloadStatus], said: Mapping[str, object]) -> Result[Plan]:
     text = f"{names(failed)}: {failed[0].message}"
     if any(known.message == REVERTED for known in failed):
-        return fails(Reason.RESTART_REVERTED, text, value=plan, **said)
+        return fails(Reason.RESTART_REVERTED, text, value=plan, said=said)
     if plan.halted:
         return fails(
             Reason.HALTED,
             f"{text}; {names(pending)} keep running on what they have: mend it, or annotate rotated-rds.io/resume",
             value=plan,
-            **said,
+            said=said,
         )
-    return fails(Reason.ROLLOUT_FAILED, text, value=plan, **said)
+    return fails(Reason.ROLLOUT_FAILED, text, value=plan, said=said)
 
 
 def _wake(one: Pass, rolling: Sequence[WorkloadStatus]) -> datetime:
@@ -95,6 +95,7 @@ def _wake(one: Pass, rolling: Sequence[WorkloadStatus]) -> datetime:
     return min([one.now + _LOOK_AGAIN * 5, *ends]) if rolling else one.now + _LOOK_AGAIN
 
 
-def names(states: Sequence[WorkloadStatus]) -> str:
-    shown = ", ".join(f"{known.kind}/{known.name}" for known in states[:5])
-    return shown + (f" and {len(states) - 5} more" if len(states) > 5 else "")
+def names(states: Sequence[WorkloadStatus], most: int = 5) -> str:
+    """The first few by title, and how many more."""
+    shown = ", ".join(f"{known.kind}/{known.name}" for known in states[:most])
+    return shown + (f" and {len(states) - most} more" if len(states) > most else "")
