@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import ssl
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,6 +68,21 @@ class Api:
             if error.code == http.HTTPStatus.NOT_FOUND:
                 return None
             raise
+
+    def watch(self, path: str, seconds: int = 3600) -> Generator[Any]:
+        """Each change of a list's objects (`type`, `object`) as it comes, until the server ends it. ApiError when it is cut off."""
+        ask = f"{path}{'&' if '?' in path else '?'}watch=1&timeoutSeconds={seconds}"
+        connection = http.client.HTTPSConnection(self._address.hostname or "", self._address.port, timeout=seconds + 30, context=self._tls)
+        try:
+            connection.request("GET", ask, headers=self._headers)
+            answer = connection.getresponse()
+            if answer.status >= http.HTTPStatus.BAD_REQUEST:
+                raise ApiError(answer.status, f"watching {path}: {answer.read().decode()}")
+            yield from (json.loads(line) for line in answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiError(0, f"watching {path}: {error}") from error
+        finally:
+            connection.close()
 
     def ready(self) -> bool:
         try:
