@@ -14,9 +14,9 @@ from rotated_rds.clients.world import World
 from rotated_rds.model import rotation
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.notices import notices
-from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource
+from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, spec_in_force
 from rotated_rds.model.secret import SecretState
-from rotated_rds.model.spec import Method, Spec, parse_spec
+from rotated_rds.model.spec import Method
 from rotated_rds.model.status import Status
 from rotated_rds.reconcile import Reconciled, reconcile, refused, untouched
 
@@ -112,17 +112,6 @@ class Passes:
         place = body["metadata"]
         rest = [one for one in (place.get("finalizers") or ()) if one != FINALIZER]
         return self.world.kubernetes.set_finalizers(Key(place["namespace"], place["name"]), rest, place["resourceVersion"])
-
-
-def spec_in_force(resource: Resource, before: Status) -> Spec | None:
-    """A rotation under way is finished with the spec that it began with (SAFETY.md A6)."""
-    began = before.rotation.in_progress
-    if began and began.spec:
-        try:
-            return parse_spec(began.spec_document())
-        except Refused:
-            return resource.spec  # written by another version of the operator
-    return resource.spec
 
 
 def under_way(before: Status) -> bool:

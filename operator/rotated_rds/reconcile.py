@@ -8,8 +8,9 @@ from typing import TypeVar
 from rotated_rds import metrics
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import requests
-from rotated_rds.model.errors import Problem, Reason, Unavailable
-from rotated_rds.model.status import STAGES, Kind, Notice, Outcome, Result, Status, conditions, outcome_of
+from rotated_rds.model.conditions import conditions, outcome_of
+from rotated_rds.model.errors import Problem, Reason, Unavailable, known_reason
+from rotated_rds.model.status import STAGES, Kind, Notice, Outcome, Result, Status
 from rotated_rds.stages import database, mirror, rotation, secret, verify, workloads
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ def kept(before: Status, kind: Kind) -> Outcome:
     old = before.condition(kind)
     if old is None:
         return Outcome(None, Reason.PENDING, "waits for the stages before it")
-    return Outcome({"True": True, "False": False}.get(old.status), Reason(old.reason), old.message)
+    return Outcome({"True": True, "False": False}.get(old.status), known_reason(old.reason), old.message)
 
 
 def suspended_text(one: Pass) -> str | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rotated_rds import metrics
-from rotated_rds.model.document import part
-from rotated_rds.model.resource import Key
+from rotated_rds.model.resource import Key, read_status
 from rotated_rds.model.status import Status
 from rotated_rds.passes import End
 
@@ -37,7 +36,7 @@ class Tally:
         """Count a resource anew."""
         if end.body is None:
             return
-        status = Status.model_validate(part(end.body, "status"))
+        status = read_status(end.body)
         rolling = sum(1 for known in status.workloads if known.state == "Rolling")
         seen = _Seen(status.rotation.in_progress is not None, rolling, tuple((one.type, one.status) for one in status.conditions))
         with self._lock:

@@ -59,7 +59,7 @@ class Processes:
     def log(self, name: str) -> Path:
         return self._folder / "log" / f"{name}.log"
 
-    def start(  # noqa: PLR0913 - each is one fact of a process
+    def start(
         self,
         name: str,
         argv: Sequence[str | Path],

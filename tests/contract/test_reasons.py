@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rotated_rds.model.conditions import STALLED, conditions
 from rotated_rds.model.errors import Reason
-from rotated_rds.model.status import STAGES, STALLED, Condition, Kind, Outcome, Status, conditions
+from rotated_rds.model.status import STAGES, Condition, Kind, Outcome, Status
 from tests.bed.paths import REPO
 
 PACKAGE = REPO / "operator" / "rotated_rds"

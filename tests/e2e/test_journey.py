@@ -13,7 +13,9 @@ from tests.support.resources import Cluster, a_resource
 
 
 @pytest.mark.parametrize("engine", ["postgres", "mariadb", "mysql"])
-def test_a_password_is_created_rotated_three_times_and_mirrored(engine: str, bed: Bed, api: Api, aws: Facts, namespace: str, request: pytest.FixtureRequest) -> None:
+def test_a_password_is_created_rotated_three_times_and_mirrored(
+    engine: str, bed: Bed, api: Api, aws: Facts, namespace: str, request: pytest.FixtureRequest
+) -> None:
     database: Facts = request.getfixturevalue(engine)
     cluster, user = Cluster(api, namespace), f"u{secrets.token_hex(4)}"
     with running(Operator(bed, Aws(aws), (namespace,))):

@@ -26,7 +26,9 @@ OPEN = "mode: Open\nrules:\n- {namespaces: ['*'], hosts: [localhost, 127.0.0.1]}
 
 def install(api: Api) -> None:
     """The CRD, the operator's rights and its ServiceAccount; may be repeated."""
-    documents = [*yaml.safe_load_all((REPO / "crds/rotatedrdssecrets.yaml").read_text()), *yaml.safe_load_all((REPO / "tests/support/rbac.yaml").read_text())]
+    documents = [
+        one for file in ("crds/rotatedrdssecrets.yaml", "tests/support/rbac.yaml") for one in yaml.safe_load_all((REPO / file).read_text())
+    ]
     documents += [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": HOME, "namespace": HOME}},
@@ -40,11 +42,21 @@ def install(api: Api) -> None:
     ]
     for document in documents:
         _apply(api, document)
-    established = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rotatedrdssecrets.rotated-rds.io"
-    until("the CRD is established", lambda: any(one["type"] == "Established" and one["status"] == "True" for one in api.get(established)["status"].get("conditions", [])))
+    until("the CRD is established", lambda: _established(api))
 
 
-_PLURALS = {"CustomResourceDefinition": "customresourcedefinitions", "ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings", "Namespace": "namespaces", "ServiceAccount": "serviceaccounts"}
+def _established(api: Api) -> bool:
+    crd = api.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rotatedrdssecrets.rotated-rds.io")
+    return any(one["type"] == "Established" and one["status"] == "True" for one in crd["status"].get("conditions", []))
+
+
+_PLURALS = {
+    "CustomResourceDefinition": "customresourcedefinitions",
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
+    "Namespace": "namespaces",
+    "ServiceAccount": "serviceaccounts",
+}
 
 
 def _apply(api: Api, document: dict[str, object]) -> None:
@@ -133,7 +145,7 @@ class Operator:
         if self.port is None:
             return None
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=5) as answer:  # noqa: S310  our own loopback page
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=5) as answer:
                 return answer.read().decode()
         except urllib.error.URLError:
             return None

@@ -52,11 +52,14 @@ class ByHand:
     @classmethod
     def on(cls, bed: Bed, aws: Aws, *, tenancy: Tenancy | None = None, fence: Callable[[float], None] = lambda _seconds: None) -> "ByHand":
         configuration = client.Configuration()
-        config.load_kube_config(str(service_account_kubeconfig(bed, HOME, HOME)), client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
+        kubeconfig = str(service_account_kubeconfig(bed, HOME, HOME))
+        config.load_kube_config(kubeconfig, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
         api = Kubernetes(client.ApiClient(configuration), fence)
         house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10)
         clock = Clock()
-        world = World(api, sessions(aws, fence), Logins(8), CaFiles([bed.authority.ca.certificate]), Claims(), house, Ages(), lambda _what: 0)
+        world = World(
+            api, sessions(aws, fence), Logins(8), CaFiles([bed.authority.ca.certificate]), Claims(), house, Ages(), lambda _what: 0
+        )
         return cls(world, Passes(world, Recorder(api, "by-hand"), clock), clock)
 
     def body(self, namespace: str, name: str) -> dict[str, Any]:

@@ -68,13 +68,17 @@ class Cluster:
     def given_resource(self, resource: Json) -> None:
         self.api.call("POST", self.path("rotatedrdssecrets"), resource)
 
-    def given_deployment(self, name: str, secret: str | None, *, replicas: int = 1, annotations: Mapping[str, str] | None = None, **pod: Any) -> None:
+    def given_deployment(
+        self, name: str, secret: str | None, *, replicas: int = 1, annotations: Mapping[str, str] | None = None, **pod: Any
+    ) -> None:
         """A Deployment on kwok's simulated nodes that reads a Secret by envFrom."""
         container: Json = {"name": "app", "image": "app"} | ({"envFrom": [{"secretRef": {"name": secret}}]} if secret else {})
         labels = {"app": name}
-        template = {"metadata": {"labels": labels, "annotations": pod.pop("pod_annotations", {})}, "spec": merged({"containers": [container]}, pod)}
+        metadata = {"labels": labels, "annotations": pod.pop("pod_annotations", {})}
+        template = {"metadata": metadata, "spec": merged({"containers": [container]}, pod)}
         spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
-        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "annotations": dict(annotations or {})}, "spec": spec}
+        metadata = {"name": name, "annotations": dict(annotations or {})}
+        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
         self.api.call("POST", self.path("deployments", group="apps/v1"), body)
 
     def merge(self, path: str, body: Json) -> Json:

@@ -7,7 +7,7 @@ from rotated_rds import metrics
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation
 from rotated_rds.model.database import Verdict
-from rotated_rds.model.errors import Reason
+from rotated_rds.model.errors import Reason, known_reason
 from rotated_rds.model.rotation import ROTATES, Due, HoldFacts, Kind
 from rotated_rds.model.schedule import describe
 from rotated_rds.model.status import (
@@ -53,7 +53,7 @@ def idle(one: Pass, current: str, wake: datetime | None = None) -> Result[Curren
     wake = wake or rotation.next_moment(one.resource, one.spec, one.before, one.now)
     if error:
         old = one.before.condition(Condition.ROTATION_READY)
-        reason = Reason(old.reason) if old and old.status == "False" else Reason.ROTATION_FAILED
+        reason = known_reason(old.reason) if old and old.status == "False" else Reason.ROTATION_FAILED
         return fails(reason, error, value=Current(current), wake=one.before.rotation.not_before or wake, rotation=status)
     if rotation.overdue(one.resource, one.spec, one.before, one.now):
         return fails(
@@ -156,6 +156,8 @@ def succeeded(one: Pass, current: Current, progress: InProgress) -> Result[Curre
     status = _status(one, in_progress=None, last_error=None, attempts=None, not_before=None, last_rotated=ended, held_back=None)
     text = f"rotated to version {progress.version_id[:8]}"
     seconds = (ended - progress.since).total_seconds()
+    metrics.ROTATIONS.labels(one.spec.method, "Succeeded").inc()
+    metrics.ROTATION_SECONDS.observe(seconds)
     return holds(
         current,
         f"{text} in {seconds:.1f} s" + (f"; next {status.next}" if status.next else ""),

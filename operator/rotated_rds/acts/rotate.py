@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Sequence
 
-from rotated_rds import metrics
 from rotated_rds.acts import report
 from rotated_rds.acts.admin import Opener, find_admin, read_admin, same_place
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
@@ -214,8 +213,6 @@ def _succeeded(one: Pass, state: SecretState, progress: InProgress, new: Credent
     """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there."""
     with contextlib.suppress(Problem):
         _take_off(one, state.arn, progress.version_id)
-    metrics.ROTATIONS.labels(one.spec.method, "Succeeded").inc()
-    metrics.ROTATION_SECONDS.observe((one.clock() - progress.since).total_seconds())
     current = progress.version_id if new else state.current or ""
     return report.succeeded(one, Current(current, new, one.clock()), progress)
 

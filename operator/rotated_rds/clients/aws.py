@@ -128,7 +128,7 @@ class Aws:
         return self._call(self._client(service, "poll", _QUEUE), service, operation, parameters)
 
     def _client(self, service: str, purpose: str, config: Config) -> BaseClient:
-        make: Any = self.session.client  # pyright: ignore[reportUnknownMemberType]  its stubs know literal names only
+        make = cast("Callable[..., BaseClient]", self.session.client)  # pyright: ignore[reportUnknownMemberType]  its stubs know literal names only
         with self._lock:  # creating clients from one session races (boto3 issue 1592)
             if (service, purpose) not in self._clients:
                 try:
@@ -138,7 +138,7 @@ class Aws:
                         Reason.INVALID_SPEC,
                         "spec.aws.region: the operator has no Region of its own; set it, or AWS_REGION for the operator",
                     ) from None
-                self._clients[service, purpose] = cast("BaseClient", made)
+                self._clients[service, purpose] = made
             return self._clients[service, purpose]
 
     def _call(self, client: BaseClient, service: str, operation: str, parameters: Mapping[str, object]) -> Mapping[str, Any]:

@@ -28,7 +28,8 @@ _VERBOSE = 2  # PQERRORS_VERBOSE
 _OLDEST = 100000  # libpq 10: the first that makes SCRAM verifiers
 # libpq's own words for a peer that went away; it has no code for it, and its texts are translated only after a setlocale().
 _HUNG_UP = ("SSL SYSCALL error", "server closed the connection", "could not receive data", "could not send data")
-_SQLSTATE = re.compile(r"(?:connection to server at .* failed: )?[^\s:]+:  ([0-9A-Z]{5}): ")
+# The first that fits: what users choose stands behind it. A severity may be two words (Turkish).
+_SQLSTATE = re.compile(r"(?:connection to server at .*? failed: )?[^:\n]+:  ([0-9A-Z]{5}): ")
 _LOCATION = re.compile(r"^[^\n:]+:  (\w+), [^\n:]+:\d+$", re.MULTILINE)
 
 

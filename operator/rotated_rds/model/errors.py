@@ -70,6 +70,14 @@ class Reason(StrEnum):
     RESTART_REVERTED = "RestartReverted"
 
 
+def known_reason(text: str) -> Reason:
+    """A reason as status has it; Pending for one of another version, or of somebody else."""
+    try:
+        return Reason(text)
+    except ValueError:
+        return Reason.PENDING
+
+
 class Problem(Exception):
     """Why a stage could not finish. Its text is shown to whoever may read the resource: no credential, ever."""
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+from pydantic import ValidationError
 
 from rotated_rds.model.document import part, text
 from rotated_rds.model.errors import Refused
@@ -90,9 +92,39 @@ def read_resource(body: Mapping[str, Any]) -> tuple[Resource, Status]:
         fault=fault,
         raw_spec=raw,
     )
-    return resource, Status.model_validate(part(body, "status"))
+    return resource, read_status(body)
+
+
+def read_status(body: Mapping[str, Any]) -> Status:
+    """What a resource says of itself; nothing of it is believed that cannot be understood (SAFETY.md G4): then status is lost."""
+    try:
+        return Status.model_validate(part(body, "status"))
+    except ValidationError:
+        return Status()
+
+
+# What a rotation is finished with; the rest is the present spec's own.
+_KEPT = ("aws", "database", "user", "rotation")
 
 
 def spec_text(resource: Resource) -> str:
-    """The spec as a started rotation keeps it (SAFETY.md A6)."""
-    return json.dumps(resource.raw_spec, sort_keys=True, separators=(",", ":"))
+    """The spec as far as a started rotation must keep it (SAFETY.md A6)."""
+    kept = {block: resource.raw_spec[block] for block in _KEPT if block in resource.raw_spec}
+    name = text(resource.raw_spec, "secret", "name")
+    return json.dumps(kept | ({"secret": {"name": name}} if name else {}), sort_keys=True, separators=(",", ":"))
+
+
+def spec_in_force(resource: Resource, before: Status) -> Spec | None:
+    """The spec that this pass goes by: a rotation under way is finished with what it began with (SAFETY.md A6)."""
+    began = before.rotation.in_progress
+    kept = began.spec_document() if began else None
+    if not isinstance(kept, dict):
+        return resource.spec
+    began_with = cast("dict[str, Any]", kept)
+    now = {block: content for block, content in resource.raw_spec.items() if block not in _KEPT}
+    for whole in ({**now, **began_with}, began_with):
+        try:
+            return parse_spec(whole)
+        except Refused:
+            continue
+    return resource.spec  # written by another version of the operator

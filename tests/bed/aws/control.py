@@ -21,7 +21,7 @@ from tests.bed.aws.web import Answer, Asked
 Wanted = dict[str, Any]
 
 
-class NoSuch(Exception):  # noqa: N818 - a 404, not an error of the bed
+class NoSuch(Exception):
     """There is no such thing under this path."""
 
 

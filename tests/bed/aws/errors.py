@@ -3,7 +3,7 @@
 from moto.core.exceptions import JsonRESTError
 
 
-class Refusal(JsonRESTError):  # noqa: N818 - an answer, not a failure of ours
+class Refusal(JsonRESTError):
     """An answer that says no; moto's server turns it into AWS's JSON."""
 
     code = 400

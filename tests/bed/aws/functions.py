@@ -11,7 +11,7 @@ from tests.bed.aws.region import Region
 Event = Mapping[str, str]
 
 
-class Failed(Exception):  # noqa: N818 - the service's own word for it
+class Failed(Exception):
     """A step of a rotation function ended in an error; the text says which."""
 
 

@@ -32,7 +32,7 @@ class Run:
     error: str = ""
 
 
-class Abandoned(Exception):  # noqa: N818 - not an error of the engine: somebody else decided
+class Abandoned(Exception):
     """The version is no longer the one to rotate to: cancelled, deleted, or AWSPENDING was taken away."""
 
 
