@@ -1,18 +1,21 @@
 """The administrator of a database: whose secret it is, whether it fits, and what it may be used for."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import SecretStr
 
+from rotated_rds.acts.view import Pass
 from rotated_rds.clients import addresses, databases
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.credential import SecretValue
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.secret import CURRENT, SecretState
 
 _FIELD = "spec.user.adminSecretId"
+_PATIENCE = timedelta(minutes=10)
 _PRIMARY_TAGS = ("aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn")
 
 
@@ -47,6 +50,13 @@ def read_admin(secrets: SecretsManager, state: SecretState, endpoint: Endpoint, 
     if value.username == user:
         raise Refused(Reason.NOT_ALLOWED, f"spec.user.name: {user!r} is the administrator of {_FIELD} itself; name an application's user")
     return Opener(value.username, value.password, admin=True, version=current)
+
+
+def admin_refused(one: Pass, refused: Problem) -> Problem:
+    """The administrator did not get in: its own password may be rotating, for ten minutes (SAFETY.md C8)."""
+    if one.world.ages.older_than("admin refused", one.key, _PATIENCE, one.now):
+        return Refused(Reason.ADMIN_REFUSED, f"{_FIELD}: {refused.message} for 10 min; store the administrator's present password there")
+    return Unavailable(Reason.UNAVAILABLE, f"{_FIELD}: {refused.message}; read again, as its password may be rotating")
 
 
 def _fits(state: SecretState, value: SecretValue, endpoint: Endpoint) -> None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 
 from rotated_rds.acts import report
-from rotated_rds.acts.admin import Opener, find_admin, read_admin, same_place
+from rotated_rds.acts.admin import Opener, admin_refused, find_admin, read_admin, same_place
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
 from rotated_rds.acts.dependents import hold_facts
 from rotated_rds.acts.view import Pass
@@ -178,12 +178,19 @@ def _change(
         new = Credential(progress.version_id, _new_value(one, endpoint, value, progress))
     change = Change(one.secrets, one.world.logins, endpoint, state.arn, one.world.owner(one.key), old, new, create)
     try:
-        ended = finish_proven(change) if proven else set_and_finish(change, _opener(one, endpoint, state, old, progress))
-    except LoginRefused as refused:
-        ended = Ended(End.LATER, refused.reason, refused.message)
+        ended = finish_proven(change) if proven else _set(one, change, _opener(one, endpoint, state, old, progress))
     except Refused as refused:
         ended = Ended(End.FAILED, refused.reason, refused.message)
     return _conclude(one, state, progress, new, ended)
+
+
+def _set(one: Pass, change: Change, opener: Opener) -> Ended:
+    try:
+        return set_and_finish(change, opener)
+    except LoginRefused as refused:
+        if opener.admin:
+            raise admin_refused(one, refused) from None
+        return Ended(End.LATER, refused.reason, refused.message)
 
 
 def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credential, ended: Ended) -> Result[Current]:
