@@ -16,7 +16,8 @@ def engine_of(engine: Engine, version: str) -> Engine:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """`8.0.14-log` → (8, 0, 14). MariaDB's old prefix `5.5.5-` is dropped."""
+    """`8.0.14-log` → (8, 0, 14). MariaDB's old prefix `5.5.5-` is dropped; Aurora's `8.0.mysql_aurora.3…` began as 8.0.23."""
+    version = version.replace("8.0.mysql_aurora.", "8.0.23-mysql_aurora.")
     found = re.match(r"(?:5\.5\.5-(?=\d+\..*mariadb))?(\d+(?:\.\d+)*)", version, re.IGNORECASE)
     return tuple(int(part) for part in found[1].split(".")) if found else ()
 
