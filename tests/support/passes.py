@@ -90,5 +90,5 @@ def sessions(aws: Aws, fence: Callable[[float], None]) -> AwsSessions:
     core = botocore.session.Session()
     core.set_credentials(aws.caller, "bed")
     core.set_config_variable("region", aws.region)
-    core.set_config_variable("endpoint_url", aws.endpoint)
+    core._config = {"profiles": {"default": {"endpoint_url": aws.endpoint}}}  # the one place, but the environment, where botocore looks  # pyright: ignore[reportAttributeAccessIssue]
     return AwsSessions(fence, core)
