@@ -49,6 +49,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.scanning.disabled = True
     settings.queueing.idle_timeout = 0.2
     settings.watching.chunk_size = 500
+    # On the server: what is not ours must not even travel here.
+    settings.watching.label_selectors["v1", "secrets"] = f"{LABEL}={MANAGER}"
     settings.networking.error_backoffs = Backoffs()
 
 

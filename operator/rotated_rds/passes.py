@@ -16,7 +16,7 @@ from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.notices import notices
 from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, spec_in_force
 from rotated_rds.model.secret import SecretState
-from rotated_rds.model.spec import Method
+from rotated_rds.model.spec import Method, Spec
 from rotated_rds.model.status import Status
 from rotated_rds.reconcile import Reconciled, reconcile, refused, untouched
 
@@ -73,6 +73,8 @@ class Passes:
         spec = spec_in_force(resource, before)
         if spec is None:
             return refused(before, resource.fault or Refused(Reason.INVALID_SPEC, "spec: missing"), resource.generation, now)
+        if (fault := method_changed(spec, before)) is not None:
+            return refused(before, fault, resource.generation, now)
         one = Pass(self.world, resource, spec, before, now, listed=hint.listed, clock=self.clock, noticed_at=hint.moved_at)
         if spec.suspend and not under_way(before):
             return untouched(one)
@@ -112,6 +114,17 @@ class Passes:
         place = body["metadata"]
         rest = [one for one in (place.get("finalizers") or ()) if one != FINALIZER]
         return self.world.kubernetes.set_finalizers(Key(place["namespace"], place["name"]), rest, place["resourceVersion"])
+
+
+def method_changed(spec: Spec, before: Status) -> Refused | None:
+    """Who rotates cannot change on a live resource yet (SAFETY.md E4): said before anything is touched."""
+    began_as = before.rotation.method
+    if began_as is None or began_as == spec.method:
+        return None
+    return Refused(
+        Reason.INVALID_SPEC,
+        f"spec.rotation.method: changing it from {began_as} to {spec.method} is not carried out by this version of the operator; set it back",
+    )
 
 
 def under_way(before: Status) -> bool:

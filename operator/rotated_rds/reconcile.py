@@ -74,7 +74,7 @@ class Pipeline:
     def ended(self, versions: frozenset[str]) -> Reconciled:
         one = self.one
         said = self.said | ({"requests": requests.also_answered(one.request, one.before, self.said, one.now)})
-        status = fold(one.before, said, self.outcomes, one.resource.generation, one.now, suspended=suspended_text(one))
+        status = fold(one.before, said, self.outcomes, one.generation, one.now, suspended=suspended_text(one))
         if one.before.version_id is None and status.version_id is not None:
             self.wakes.append(one.now)  # a first rotation may be due now
         if one.request and status.requests.get(one.request[0]) != one.before.requests.get(one.request[0]):

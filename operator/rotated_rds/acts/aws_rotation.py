@@ -72,7 +72,7 @@ def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
     )
     if hold is not None:
         return report.held(one, current, due_now, hold)
-    version = token(state.arn, due_now.cause, one.before.rotation.attempts or 0)
+    version = token(state.arn, due_now.cause, 0)
     if version in {known.id for known in one.secrets.versions(state.arn)}:
         return report.finished_before(one, current, due_now)
     request = one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None

@@ -63,7 +63,7 @@ def _is_for(value: SecretValue, endpoint: Endpoint) -> bool:
 def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
     """Write down what is to happen before anything does; the next pass carries it out (SAFETY.md A6)."""
     current = state.current or ""
-    attempt = one.before.rotation.attempts or 0
+    attempt = 0 if due_now.kind in (Kind.REQUEST, Kind.FORCED) else one.before.rotation.attempts or 0
     version = token(state.arn, due_now.cause, attempt)
     if _is_finished(one, state, version):
         return report.finished_before(one, current, due_now)

@@ -9,7 +9,7 @@ from rotated_rds.clients.world import World
 from rotated_rds.model.resource import Key, Resource
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Spec
-from rotated_rds.model.status import Status
+from rotated_rds.model.status import Kind, Status
 from rotated_rds.model.tenancy import Permit
 
 
@@ -46,10 +46,10 @@ class Pass:
         """What the namespace may use, in the account that this resource's identity acts in."""
         return self.world.permit(self.key, self.spec)
 
-    @property
-    def changed(self) -> bool:
-        """The spec is another than the one that status speaks of."""
-        return self.before.observed_generation != self.resource.generation
+    def settled(self, kind: Kind) -> bool:
+        """The stage's condition holds, and for the present spec: what it did needs no second look."""
+        known = self.before.condition(kind)
+        return known is not None and known.true and known.observed_generation == self.resource.generation
 
     def asks(self, *names: str) -> bool:
         return self.request is not None and self.request[0] in names

@@ -203,7 +203,7 @@ class Operator:
         kopf.on.login(registry=registry)(_login)
         handlers.configure(settings)
         if self.settings.selector:
-            settings.watching.label_selectors[f"{PLURAL}.{GROUP}"] = self.settings.selector
+            settings.watching.label_selectors[GROUP, PLURAL] = self.settings.selector
         await kopf.operator(
             registry=registry,
             settings=settings,

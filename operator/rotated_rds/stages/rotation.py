@@ -3,7 +3,7 @@
 from rotated_rds.acts import aws_rotation, report, rotate
 from rotated_rds.acts.view import Pass
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Reason, Refused, Unavailable
+from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Method
 from rotated_rds.model.status import Result, holds
@@ -12,13 +12,6 @@ from rotated_rds.model.verified import Current
 
 def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
     """Whoever rotates, the answer is the version under AWSCURRENT."""
-    began_as = one.before.rotation.method
-    if began_as is not None and began_as != one.spec.method:
-        raise Refused(
-            Reason.INVALID_SPEC,
-            f"spec.rotation.method: changing it from {began_as} to {one.spec.method} is not "
-            "carried out by this version of the operator; set it back",
-        )
     if one.spec.method is Method.OPERATOR:
         return rotate.run(one, endpoint, state)
     if one.spec.method is Method.LAMBDA:
