@@ -123,7 +123,7 @@ def method_changed(spec: Spec, before: Status) -> Refused | None:
         return None
     return Refused(
         Reason.INVALID_SPEC,
-        f"spec.rotation.method: changing it from {began_as} to {spec.method} is not carried out by this version of the operator; set it back",
+        f"spec.rotation.method: a change from {began_as} to {spec.method} is not carried out by this version of the operator; set it back",
     )
 
 

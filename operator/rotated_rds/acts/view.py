@@ -46,6 +46,11 @@ class Pass:
         """What the namespace may use, in the account that this resource's identity acts in."""
         return self.world.permit(self.key, self.spec)
 
+    @property
+    def generation(self) -> int:
+        """The generation that this pass speaks of: a rotation finished with an older spec says nothing of the present one."""
+        return self.resource.generation if self.spec == self.resource.spec else self.before.observed_generation
+
     def settled(self, kind: Kind) -> bool:
         """The stage's condition holds, and for the present spec: what it did needs no second look."""
         known = self.before.condition(kind)
