@@ -8,8 +8,8 @@ from typing import TypeVar
 from rotated_rds import metrics
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import requests
-from rotated_rds.model.conditions import conditions, outcome_of
-from rotated_rds.model.errors import Problem, Reason, Unavailable, known_reason
+from rotated_rds.model.conditions import conditions, denied_until, kept, outcome_of
+from rotated_rds.model.errors import Problem, Unavailable
 from rotated_rds.model.status import STAGES, Kind, Notice, Outcome, Result, Status
 from rotated_rds.stages import database, mirror, rotation, secret, verify, workloads
 
@@ -56,11 +56,11 @@ class Pipeline:
             result = stage()
         except Problem as problem:
             metrics.RECONCILE_ERRORS.labels(kind, problem.reason).inc()
-            self.outcomes[kind] = outcome_of(problem, before)
+            self.outcomes[kind] = outcome_of(problem, before, self.one.generation)
             self.troubled = True
             return None
         if result is None:
-            self.outcomes[kind] = kept(self.one.before, kind)
+            self.outcomes[kind] = kept(before)
             return None
         self.outcomes[kind] = result.outcome
         self.said.update(result.status)
@@ -79,6 +79,8 @@ class Pipeline:
             self.wakes.append(one.now)  # a first rotation may be due now
         if one.request and status.requests.get(one.request[0]) != one.before.requests.get(one.request[0]):
             self.wakes.append(one.now)  # one request a pass: there may be another
+        if (patience := denied_until(status, one.now)) is not None:
+            self.wakes.append(patience)
         return Reconciled(status, min(self.wakes, default=None), self.troubled, tuple(self.notices), versions)
 
 
@@ -94,14 +96,6 @@ def fold(
     return status.model_copy(update={"conditions": conditions(before, outcomes, generation, now, suspended=suspended)})
 
 
-def kept(before: Status, kind: Kind) -> Outcome:
-    """A stage that did not run says what it said."""
-    old = before.condition(kind)
-    if old is None:
-        return Outcome(None, Reason.PENDING, "waits for the stages before it")
-    return Outcome({"True": True, "False": False}.get(old.status), known_reason(old.reason), old.message)
-
-
 def suspended_text(one: Pass) -> str | None:
     if not one.spec.suspend:
         return None
@@ -111,12 +105,14 @@ def suspended_text(one: Pass) -> str | None:
 
 def untouched(one: Pass) -> Reconciled:
     """Suspended and nothing under way: every stage keeps its word."""
-    outcomes = {kind: kept(one.before, kind) for kind in STAGES}
+    outcomes = {kind: kept(one.before.condition(kind)) for kind in STAGES}
     return Reconciled(fold(one.before, {}, outcomes, one.resource.generation, one.now, suspended=suspended_text(one)), None, troubled=False)
 
 
 def refused(before: Status, problem: Problem, generation: int, now: datetime) -> Reconciled:
     """A spec that cannot be understood: nothing is touched, the first condition says why."""
-    outcomes = {kind: kept(before, kind) for kind in STAGES} | {Kind.DATABASE_RESOLVED: Outcome(False, problem.reason, problem.message)}
+    outcomes = {kind: kept(before.condition(kind)) for kind in STAGES} | {
+        Kind.DATABASE_RESOLVED: Outcome(False, problem.reason, problem.message)
+    }
     status = fold(before, {}, outcomes, generation, now, suspended=None)
     return Reconciled(status, None, troubled=isinstance(problem, Unavailable))

@@ -54,7 +54,7 @@ class Pass:
     def settled(self, kind: Kind) -> bool:
         """The stage's condition holds, and for the present spec: what it did needs no second look."""
         known = self.before.condition(kind)
-        return known is not None and known.true and known.observed_generation == self.resource.generation
+        return known is not None and known.true and known.observed_generation == self.generation
 
     def asks(self, *names: str) -> bool:
         return self.request is not None and self.request[0] in names

@@ -22,13 +22,26 @@ _DENIED = frozenset({Reason.ACCESS_DENIED, Reason.FORBIDDEN})
 _PATIENCE = timedelta(minutes=10)  # how long AWS or the API server may deny before it needs a person
 
 
-def outcome_of(problem: Problem, before: Condition | None) -> Outcome:
-    """A problem as a condition. Who merely did not answer leaves a condition that held as it was."""
+def outcome_of(problem: Problem, before: Condition | None, generation: int) -> Outcome:
+    """A problem as a condition. Who merely did not answer leaves a condition that held for this very spec as it was."""
     if isinstance(problem, Unavailable) and problem.reason is Reason.UNAVAILABLE:
-        if before and before.true:
-            return Outcome(True, known_reason(before.reason), before.message)
+        if before and before.true and before.observed_generation == generation:
+            return kept(before)
         return Outcome(None, Reason.PENDING, problem.message)
     return Outcome(False, problem.reason, problem.message)
+
+
+def kept(before: Condition | None) -> Outcome:
+    """What a stage said, of the spec that it said it of: for a stage that did not run."""
+    if before is None:
+        return Outcome(None, Reason.PENDING, "waits for the stages before it")
+    return Outcome(_known(before.status), known_reason(before.reason), before.message, before.observed_generation)
+
+
+def denied_until(status: Status, now: datetime) -> datetime | None:
+    """When a denial that has just begun will need a person: no event tells that moment."""
+    ends = [one.last_transition_time + _PATIENCE for one in status.conditions if one.status == "False" and one.reason in _DENIED]
+    return min((one for one in ends if one > now), default=None)
 
 
 def conditions(
@@ -73,7 +86,7 @@ def _next(before: Status, kind: Kind, outcome: Outcome, generation: int, now: da
         reason=outcome.reason,
         message=outcome.message[:MESSAGE_LIMIT],
         last_transition_time=since,
-        observed_generation=generation,
+        observed_generation=generation if outcome.generation is None else outcome.generation,
     )
 
 

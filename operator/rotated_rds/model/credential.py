@@ -43,7 +43,7 @@ class SecretValue:
         """Read a version. Raises Refused(MalformedSecret) that names the key, never the text."""
         try:
             whole = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             whole = None  # the decoder's error quotes the text: it must not be chained
         if not isinstance(whole, dict):
             raise Refused(
@@ -52,7 +52,7 @@ class SecretValue:
         document = cast("dict[str, object]", whole)
         for key in ("username", "password"):
             found = document.get(key)
-            if not isinstance(found, str) or not found or "\0" in found:
+            if not found or not _is_text(found):
                 raise Refused(
                     Reason.MALFORMED_SECRET, f'the AWS secret\'s JSON has no text under "{key}": store a value with it as AWSCURRENT'
                 )
@@ -91,15 +91,20 @@ class SecretValue:
             return None
         number = isinstance(port, int) and not isinstance(port, bool)
         digits = isinstance(port, str) and port.isdecimal()
-        if (number or digits) and 0 < int(str(port)) <= HIGHEST_PORT:
+        if (number or digits) and len(str(port)) <= len(str(HIGHEST_PORT)) and 0 < int(str(port)) <= HIGHEST_PORT:
             return int(str(port))
         raise Refused(Reason.MALFORMED_SECRET, 'the AWS secret\'s "port" is not a port number: store it right as AWSCURRENT')
 
     def _text(self, key: str) -> str | None:
         found = self.whole.get(key)
-        if found is not None and not isinstance(found, str):
+        if found is not None and not _is_text(found):
             raise Refused(Reason.MALFORMED_SECRET, f'the AWS secret\'s "{key}" is not text: store it right as AWSCURRENT')
-        return found or None
+        return str(found) if found else None
+
+    def check(self) -> None:
+        """Look at every key that somebody will read. Raises Refused(MalformedSecret)."""
+        for read in (lambda: self.engine, lambda: self.host, lambda: self.port, lambda: self.dbname):
+            read()
 
     def with_password(self, password: SecretStr) -> "SecretValue":
         return replace(self, password=password, whole={**self.whole, "password": password.get_secret_value()})
@@ -111,6 +116,11 @@ class SecretValue:
     def text(self) -> str:
         """The JSON to store. The one place where the password leaves its wrapper on the way to AWS."""
         return json.dumps(dict(self.whole))
+
+
+def _is_text(found: object) -> bool:
+    """Text that can go over a wire: JSON also spells NUL and half a surrogate pair."""
+    return isinstance(found, str) and "\0" not in found and not any("\ud800" <= char <= "\udfff" for char in found)
 
 
 def new_value(endpoint: Endpoint, username: str, password: SecretStr) -> SecretValue:

@@ -174,11 +174,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage says of its condition. holds: None for not known yet."""
+    """What a stage says of its condition. holds: None for not known yet; generation: of the spec that it speaks of, None: this one."""
 
     holds: bool | None
     reason: Reason
     message: str
+    generation: int | None = None
 
 
 @dataclass(frozen=True)

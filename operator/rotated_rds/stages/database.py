@@ -39,7 +39,12 @@ def _to_resolve(one: Pass) -> bool:
         return True
     verified = one.before.condition(Kind.CREDENTIAL_VERIFIED)
     unreachable = verified is not None and verified.reason in (Reason.UNREACHABLE, Reason.TLS_FAILED)
-    return one.changed or unreachable or one.asks("sync") or one.world.ages.older_than("resolve", one.key, RESOLVE_EVERY, one.now)
+    return (
+        not one.settled(Kind.DATABASE_RESOLVED)
+        or unreachable
+        or one.asks("sync")
+        or one.world.ages.older_than("resolve", one.key, RESOLVE_EVERY, one.now)
+    )
 
 
 def remembered(spec: Spec, before: Status) -> DatabaseStatus | None:

@@ -9,49 +9,61 @@ from rotated_rds.clients.kubernetes import Json
 from rotated_rds.model import target
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Reason, Unavailable
+from rotated_rds.model.errors import Problem, Reason, Unavailable
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.spec import Spec
-from rotated_rds.model.status import Result, holds
+from rotated_rds.model.status import Kind, Result, holds
 from rotated_rds.model.verified import Published, Verified
 
 
 def run(one: Pass, endpoint: Endpoint, verified: Verified) -> Result[Published]:
     """Apply the Secret unless it already stands so. The password is read from AWS only when it has to be written."""
     seen = one.world.kubernetes.secret(one.key.namespace, one.resource.target)
-    if seen is not None and (done := _quiet(one, seen, verified)) is not None:
-        return _result(one, verified, done)
-    wanted = plan(one.resource, one.spec, endpoint, verified.credential(), seen, one.clock())
-    if wanted is None:
-        return _result(one, verified, _published(seen, one.now))
-    _write(one, seen, wanted)
-    _measure(one, verified)
-    return _result(one, verified, _published(wanted, one.now))
+    since = _since(one, seen, verified)
+    if seen is not None and _quiet(one, seen, verified):
+        return _result(one, verified, since)
+    if seen is not None and (no := refusal(one.resource, seen)) is not None:
+        raise no
+    wanted = plan(one.resource, one.spec, endpoint, verified.credential(), seen, since)
+    if wanted is not None:
+        _write(one, seen, wanted)
+        _measure(one, verified)
+    return _result(one, verified, since)
 
 
-def _quiet(one: Pass, seen: Json, verified: Verified) -> datetime | None:
-    """Since when the Secret has held this version, if nothing about it changed; no password is needed to know that."""
-    if one.changed or verified.read or not target.is_ours(seen, one.resource):
+def _since(one: Pass, seen: Json | None, verified: Verified) -> datetime:
+    """When this version was published: as status knows it; with status lost as our own Secret says."""
+    if one.before.version_id == verified.version and one.before.published_at:
+        return one.before.published_at
+    if seen is not None and target.is_ours(seen, one.resource) and target.annotation(seen, target.VERSION_ID) == verified.version:
+        return published(seen, one.clock())
+    return one.clock()
+
+
+def _quiet(one: Pass, seen: Json, verified: Verified) -> bool:
+    """Nothing about the Secret changed; no password is needed to know that."""
+    if not one.settled(Kind.MIRRORED) or verified.read or not target.is_ours(seen, one.resource):
+        return False
+    return target.annotation(seen, target.VERSION_ID) == verified.version and not target.drifted(seen, one.spec)
+
+
+def refusal(resource: Resource, seen: Json) -> Problem | None:
+    """Why a Secret that exists is not written (SAFETY.md G1)."""
+    if target.is_ours(seen, resource) or target.is_handed_over(seen, resource):
         return None
-    if target.annotation(seen, target.VERSION_ID) != verified.version or target.drifted(seen, one.spec):
-        return None
-    return _published(seen, one.now)
+    if target.awaits_collection(seen, resource):
+        return Unavailable(
+            Reason.UNAVAILABLE, f"Secret {resource.target} of this resource's predecessor is being collected; waiting for it"
+        )
+    return target.conflict(seen, resource)
 
 
 def plan(
-    resource: Resource, spec: Spec, endpoint: Endpoint, credential: Credential, seen: Json | None, now: datetime
+    resource: Resource, spec: Spec, endpoint: Endpoint, credential: Credential, seen: Json | None, since: datetime
 ) -> dict[str, Any] | None:
-    """The Secret to apply, or None if it already stands so. Raises Refused(TargetConflict, TemplateFailed), Unavailable."""
-    if seen is not None and not target.is_ours(seen, resource) and not target.is_handed_over(seen, resource):
-        if target.awaits_collection(seen, resource):
-            raise Unavailable(
-                Reason.UNAVAILABLE, f"Secret {resource.target} of this resource's predecessor is being collected; waiting for it"
-            )
-        raise target.conflict(seen, resource)
+    """The Secret to apply, or None if it already stands so. since: when this version was published. Raises Refused(TemplateFailed)."""
     data = target.content(spec, credential, endpoint)
-    same_version = seen is not None and target.annotation(seen, target.VERSION_ID) == credential.version
-    published = _published(seen, now) if same_version else now
-    wanted = target.manifest(resource, spec, data, credential.version, published)
+    wanted = target.manifest(resource, spec, data, credential.version, since)
     if seen is not None:
         if target.is_ours(seen, resource) and target.holds_content(seen, wanted) and not target.drifted(seen, spec):
             return None
@@ -67,11 +79,12 @@ def _write(one: Pass, seen: Json | None, wanted: dict[str, Any]) -> None:
     one.world.kubernetes.apply_secret(wanted)
 
 
-def _published(secret: Json | None, now: datetime) -> datetime:
-    text = target.annotation(secret, target.PUBLISHED_AT) if secret else None
+def published(secret: Json, now: datetime) -> datetime:
+    """What the Secret says of its publication, never a time to come; now, where it says nothing."""
+    text = target.annotation(secret, target.PUBLISHED_AT)
     try:
-        return datetime.fromisoformat(text) if text else now
-    except ValueError:
+        return min(datetime.fromisoformat(text), now) if text else now
+    except (ValueError, TypeError):
         return now
 
 

@@ -8,8 +8,10 @@ from rotated_rds.acts import rotate
 from rotated_rds.acts.admin import Opener
 from rotated_rds.acts.change import Change, End, repair
 from rotated_rds.acts.view import Pass
+from rotated_rds.clients.logins import QUEUED
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model import target
+from rotated_rds.model.conditions import kept
 from rotated_rds.model.credential import Credential, SecretValue
 from rotated_rds.model.database import Endpoint, Login, Verdict
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
@@ -46,9 +48,8 @@ def run(one: Pass, endpoint: Endpoint, state: SecretState, current: Current) -> 
 def _next_try(one: Pass, current: Current) -> datetime:
     """When this version is to be tried: now if it is new or in doubt, else every 6 h at a place of its own."""
     before = one.before
-    known = before.condition(Kind.CREDENTIAL_VERIFIED)
     last = before.database.last_verified if before.database else None
-    if current.version != before.version_id or last is None or one.changed or one.asks("sync") or known is None or not known.true:
+    if current.version != before.version_id or last is None or not one.settled(Kind.CREDENTIAL_VERIFIED) or one.asks("sync"):
         return one.now
     jitter = int.from_bytes(hashlib.sha256(str(one.key).encode()).digest()[:4]) % 1800
     return last + TRY_EVERY + timedelta(seconds=jitter)
@@ -56,10 +57,12 @@ def _next_try(one: Pass, current: Current) -> datetime:
 
 def _known_credential(one: Pass, version: str) -> Credential | None:
     """The Kubernetes Secret's own content, where it holds this version: without an AWS call (SAFETY.md B5)."""
-    if version != one.before.version_id or one.changed:
+    if version != one.before.version_id or not one.settled(Kind.MIRRORED):
         return None
     seen = one.world.kubernetes.secret(one.key.namespace, one.resource.target)
     if seen is None or not target.is_ours(seen, one.resource) or target.annotation(seen, target.VERSION_ID) != version:
+        return None
+    if target.drifted(seen, one.spec):  # somebody's own text is no word of AWSCURRENT
         return None
     user, password = target.text_of(seen, "username"), target.text_of(seen, "password")
     if not user or not password:
@@ -71,6 +74,7 @@ def _read(secrets: SecretsManager, arn: str, version: str) -> Credential:
     value = secrets.value(arn, version)
     if value is None:
         raise Unavailable(Reason.UNAVAILABLE, f"AWS does not show version {version[:8]}'s value yet; looking again")
+    value.check()
     return Credential(version, value)
 
 
@@ -93,27 +97,39 @@ def _text(user: str, endpoint: Endpoint) -> str:
 def _at_target(one: Pass, endpoint: Endpoint, verified: Verified, credential: Credential) -> Result[Verified]:
     """What applications connect to must take the credential too, before it is published."""
     wanted = one.spec.target.endpoint
-    said: dict[str, object] = {"last_verified": one.now}
-    if wanted is None or verified.version == one.before.version_id:
-        return holds(verified, _text(credential.username, endpoint), said=said)
+    text, said = _text(credential.username, endpoint), {"last_verified": one.now}
+    if wanted is None:
+        return holds(verified, text, said=said)
     front = replace(endpoint, host=wanted.host, port=wanted.port or endpoint.port, tls=replace(endpoint.tls, server_name=None))
-    login = one.world.logins.try_version(front, credential.version, credential.username, credential.password, again=True)
+    again = one.asks("sync") or _second_try(one, verified.version)
+    login = one.world.logins.try_version(front, credential.version, credential.username, credential.password, again=again)
     if login.verdict is Verdict.OK:
-        return holds(verified, f"{_text(credential.username, endpoint)} and at {front.address}", said=said)
-    since = one.before.condition(Kind.CREDENTIAL_VERIFIED)
-    waited = one.now - since.last_transition_time if since and since.reason == Reason.ENDPOINT_BEHIND else timedelta()
-    text = (
-        f"{credential.username} logs in to {endpoint.address}, not yet at "
-        f"spec.target.endpoint {front.address} ({login.verdict} {login.code})"
-    )
-    if waited >= BEHIND:
+        return holds(verified, f"{text} and at {front.address}", said=said)
+    if login.code == QUEUED:
+        return _queued(one, verified)
+    return _behind(one, verified, f"{text}, not at spec.target.endpoint {front.address} ({login.verdict} {login.code})")
+
+
+def _second_try(one: Pass, version: str) -> bool:
+    """Once more after half of the wait, although it was refused: more could lock the user out (SAFETY.md B4)."""
+    ages = one.world.ages
+    tried, again = f"behind {version}", f"behind {version} again"
+    if not ages.known(tried, one.key) or ages.known(again, one.key) or not ages.older_than(tried, one.key, BEHIND / 2, one.now):
+        return False
+    ages.note(again, one.key, one.now)
+    return True
+
+
+def _behind(one: Pass, verified: Verified, text: str) -> Result[Verified]:
+    """Published already: kept. A new SingleUser version after 2 minutes all the same. A new endpoint not before it takes the credential."""
+    wake, new = one.now + timedelta(seconds=5), verified.version != one.before.version_id
+    if not new and one.settled(Kind.MIRRORED):
+        return fails(Reason.ENDPOINT_BEHIND, f"{text}; tried again", value=verified, wake=one.now + timedelta(seconds=30))
+    if one.world.ages.older_than(f"behind {verified.version}", one.key, BEHIND, one.now) and new:
         return fails(
-            Reason.ENDPOINT_BEHIND,
-            f"{text}; published all the same after 2 min, as the old password is gone",
-            value=verified,
-            wake=one.now + timedelta(seconds=30),
+            Reason.ENDPOINT_BEHIND, f"{text}; published all the same after 2 min, as the old password is gone", value=verified, wake=wake
         )
-    return fails(Reason.ENDPOINT_BEHIND, f"{text}; tried again", wake=one.now + timedelta(seconds=2))
+    return fails(Reason.ENDPOINT_BEHIND, f"{text}; not published yet, tried again", wake=wake)
 
 
 # it did not log in
@@ -129,6 +145,8 @@ def _not_ok(one: Pass, endpoint: Endpoint, state: SecretState, current: Current,
     code = f" ({login.code})" if login.code else ""
     if login.verdict is Verdict.REFUSED:
         return _refused(one, endpoint, state, current, credential, login)
+    if login.code == QUEUED:
+        return _queued(one, published)
     if login.verdict in _RESTRICTED:
         text = (
             f"{what}: the account cannot be used ({login.verdict}{code}): mend it in the database "
@@ -155,6 +173,14 @@ def _not_ok(one: Pass, endpoint: Endpoint, state: SecretState, current: Current,
             wake=one.now + timedelta(minutes=1),
         )
     return fails(Reason.UNREACHABLE, text, value=published)
+
+
+def _queued(one: Pass, verified: Verified | None) -> Result[Verified]:
+    """Other logins are under way: that says nothing of this one. What is published keeps its word; what is new waits for its own."""
+    known, wake = one.before.condition(Kind.CREDENTIAL_VERIFIED), one.now + timedelta(seconds=1)
+    if verified is None or known is None or verified.version != one.before.version_id:
+        return waits("waits for its turn to log in", wake=wake)
+    return Result(verified, kept(known), wake)
 
 
 def _ours(one: Pass, version: str) -> bool:
