@@ -9,7 +9,7 @@ from rotated_rds.clients.databases import LostAnswer, Session
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.credential import Credential
-from rotated_rds.model.database import Endpoint, Verdict
+from rotated_rds.model.database import Endpoint, Login, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.secret import PENDING, SecretState
 
@@ -89,8 +89,8 @@ def _try_again(change: Change, session: Session, opener: Opener) -> Ended | None
     tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)
     if tried.verdict.proves:
         return _finish(change, session, opener)
-    if tried.verdict is not Verdict.REFUSED:
-        return Ended(End.LATER, Reason.UNREACHABLE, f"the new password could not be tried ({tried.verdict} {tried.code})")
+    if (unclear := _unclear(tried, session)) is not None:
+        return unclear
     session.check(user)
     return None
 
@@ -106,8 +106,8 @@ def _set(change: Change, session: Session, opener: Opener) -> Ended:
     tried = change.logins.try_version(change.endpoint, change.new.version, change.new.username, change.new.password, again=True)
     if tried.verdict.proves:
         return _finish(change, session, opener)
-    if tried.verdict is not Verdict.REFUSED:
-        return Ended(End.LATER, Reason.UNREACHABLE, f"the new password could not be tried ({tried.verdict} {tried.code})")
+    if (unclear := _unclear(tried, session)) is not None:
+        return unclear
     return _put_back(
         change,
         session,
@@ -115,6 +115,15 @@ def _set(change: Change, session: Session, opener: Opener) -> Ended:
         Reason.ROTATION_FAILED,
         f"the database accepted the new password but refused its login ({tried.code}); the old one was put back",
     )
+
+
+def _unclear(tried: Login, session: Session) -> Ended | None:
+    """A refusal counts only from the node whose writer we speak to: after a failover an old one refuses what is right (SAFETY.md B2)."""
+    if tried.verdict is not Verdict.REFUSED:
+        return Ended(End.LATER, Reason.UNREACHABLE, f"the new password could not be tried ({tried.verdict} {tried.code})")
+    if tried.address != session.address:
+        return Ended(End.LATER, Reason.UNREACHABLE, f"another node, {tried.address}, refused the new password; looking again")
+    return None
 
 
 def _put_back(change: Change, session: Session, opener: Opener, reason: Reason, text: str) -> Ended:

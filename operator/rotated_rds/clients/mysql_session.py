@@ -47,7 +47,7 @@ def locked(
         raise not_logged_in(endpoint, username, login)
     try:
         require_supported(endpoint.engine, login.server_version)
-        opened = MySQLSession(endpoint, line, username, admin, bool(login.writer), login.server_version)
+        opened = MySQLSession(endpoint, line, username, admin, bool(login.writer), login.server_version, login.address)
         opened.take_lock(user)
         yield opened
     finally:
@@ -64,6 +64,7 @@ class MySQLSession:
     _admin: bool
     writer: bool
     version: str
+    address: str
 
     def take_lock(self, user: str) -> None:
         seconds = LOCK_TIMEOUT.seconds

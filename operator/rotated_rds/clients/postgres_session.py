@@ -49,7 +49,7 @@ def locked(
         )
     try:
         require_supported(endpoint.engine, login.server_version)
-        opened = PostgresSession(endpoint, wire, username, admin, bool(login.writer), login.server_version)
+        opened = PostgresSession(endpoint, wire, username, admin, bool(login.writer), login.server_version, login.address)
         opened.take_lock(user)
         yield opened
     finally:
@@ -66,6 +66,7 @@ class PostgresSession:
     _admin: bool
     writer: bool
     version: str
+    address: str
 
     def take_lock(self, user: str) -> None:
         self._ask(_SETTINGS)

@@ -30,6 +30,7 @@ class Session(Protocol):
 
     writer: bool
     version: str
+    address: str  # the resolved `ip:port` that it speaks to
 
     def check(self, user: str) -> None:
         """Make sure that `user`'s password may be changed here. Raises Refused, with the mend, before anything is changed; Unavailable."""
