@@ -233,8 +233,8 @@ class Engine:
                 self._keep(key, entry, end.body)
             for tell in self.ended:
                 tell(key, began, end)
-        else:
-            entry.hint = _joined(hint, entry.hint)
+        if end is None or end.troubled:
+            entry.hint = _joined(hint, entry.hint)  # what was to be looked at still is
         self._schedule_next(key, entry, end)
 
     def _schedule_next(self, key: Key, entry: Entry, end: End | None) -> None:

@@ -60,7 +60,7 @@ class Passes:
         except Gone:
             return End(None)
         except Conflict:
-            return End(self.world.kubernetes.resource(resource.key), self.clock())
+            return End(self.world.kubernetes.resource(resource.key), self.clock(), troubled=True)
 
     def _run(self, body: Body, resource: Resource, before: Status, hint: Hint) -> End:
         if resource.deleting and before.rotation.in_progress is None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.kubernetes import Json
 from rotated_rds.model.document import part
+from rotated_rds.model.resource import read_status
 from rotated_rds.model.rotation import HoldFacts
 from rotated_rds.model.workload import PodSeen, Workload, ordered, read_pod, read_workload, secrets_read, selects
 
@@ -38,5 +39,27 @@ def hold_facts(one: Pass) -> HoldFacts:
     unready = [
         f"{known.kind}/{known.name} ({known.state})" for known in one.before.workloads if known.state in ("Pending", "Rolling", "Failed")
     ]
-    jobs = sorted({f"Job/{pod.job}" for pod in pods(one) if pod.job and pod.started and one.resource.target in pod.secrets})
-    return HoldFacts(unready, jobs, one.world.busy("rotation"))
+    using = [pod for pod in pods(one) if pod.started and one.resource.target in pod.secrets]
+    jobs = sorted({f"Job/{pod.job}" for pod in using if pod.job})
+    cut_off = sorted(_not_restarted(workloads(one), using)) if one.asks("force-rotate") else ()
+    return HoldFacts(unready, jobs, one.world.busy("rotation"), cut_off)
+
+
+def _not_restarted(found: Sequence[Workload], using: Sequence[PodSeen]) -> set[str]:
+    """Who goes on with a credential that ends: Jobs, workloads that are not restarted, Pods of nobody that we know (SAFETY.md D3)."""
+    owners = {pod.name: next((one for one in found if one.owns(pod)), None) for pod in using}
+    names = {pod.name: f"Job/{pod.job}" if pod.job else owner.title if (owner := owners[pod.name]) else f"Pod/{pod.name}" for pod in using}
+    return {names[pod.name] for pod in using if (owner := owners[pod.name]) is None or owner.skipped}
+
+
+def rolling_elsewhere(one: Pass) -> set[str]:
+    """Workloads in a rollout for another rotated Secret of the namespace, as its resource's status says."""
+    patience = one.spec.restarts.ready_timeout  # nobody is waited for whose operator is gone
+    bodies = one.world.kubernetes.resources(one.key.namespace)
+    return {
+        f"{known.kind}/{known.name}"
+        for body in bodies
+        if body["metadata"]["name"] != one.key.name
+        for known in read_status(body).workloads
+        if known.state == "Rolling" and one.now - known.since < patience
+    }

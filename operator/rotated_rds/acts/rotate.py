@@ -47,10 +47,21 @@ def _due(one: Pass, endpoint: Endpoint | None, state: SecretState, *, created: b
     found = rotation.due(one.resource, one.spec, one.before, one.now, created_by_us=created)
     if found is not None or endpoint is None or one.before.version_id is None:
         return found
-    value = one.secrets.value(state.arn, state.current or "", CURRENT)
-    if value is None or value.host is None or _is_for(value, endpoint):
-        return None
-    return Due(Kind.ENDPOINT, f"endpoint\n{endpoint.address}\n{state.current}")
+    return Due(Kind.ENDPOINT, f"endpoint\n{endpoint.address}\n{state.current}") if _moves(one, endpoint, state) else None
+
+
+def _moves(one: Pass, endpoint: Endpoint, state: SecretState) -> bool:
+    """AWSCURRENT is for another endpoint, and logs in at this one (SAFETY.md E5). What cannot be read is for the next stage to say."""
+    current = state.current or ""
+    try:
+        value = one.secrets.value(state.arn, current, CURRENT)
+        if value is None or value.host is None or _is_for(value, endpoint):
+            return False
+    except Refused as malformed:
+        if malformed.reason is Reason.MALFORMED_SECRET:
+            return False
+        raise
+    return one.world.logins.try_version(endpoint, current, value.username, value.password).verdict is Verdict.OK
 
 
 def _is_for(value: SecretValue, endpoint: Endpoint) -> bool:

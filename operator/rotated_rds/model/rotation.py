@@ -62,7 +62,14 @@ def due(resource: Resource, spec: Spec, before: Status, now: datetime, *, create
     if schedule is None or before.version_id is None:
         return None
     window = schedule.due_window(last_success(before, None), resource.created, now, str(resource.key))
-    return Due(Kind.SCHEDULE, f"{window.start.isoformat()}\n{before.version_id}", window) if window else None
+    if window is None or too_late(window, spec, now):
+        return None
+    return Due(Kind.SCHEDULE, f"{window.start.isoformat()}\n{before.version_id}", window)
+
+
+def too_late(window: Window, spec: Spec, now: datetime) -> bool:
+    """Whether what is left of a window would not do for the restarts (SAFETY.md D4)."""
+    return window.end - now < min(spec.restarts.ready_timeout, (window.end - window.start) / 2)
 
 
 def first_is_due(spec: Spec, before: Status, *, created_by_us: bool) -> bool:
@@ -82,6 +89,8 @@ def next_moment(resource: Resource, spec: Spec, before: Status, now: datetime) -
     if schedule is None:
         return None
     window = schedule.next_window(last_success(before, None), resource.created, now)
+    if spec.method is Method.OPERATOR and too_late(window, spec, now):
+        window = schedule.next_window(last_success(before, None), resource.created, window.end)
     moment = window.moment_for(str(resource.key))
     return moment if moment > now else max(now, window.start)
 
@@ -139,11 +148,15 @@ def classify(state: SecretState, ours: str | None, *, has_value: bool, older: bo
 
 @dataclass(frozen=True)
 class HoldFacts:
-    """What may hold a rotation back. rollouts: dependents that are Pending, Rolling or Failed; jobs: running Jobs that read the Secret."""
+    """What may hold a rotation back. rollouts: dependents that are Pending, Rolling or Failed; jobs: running Jobs that read the Secret.
+
+    cut_off: for `force-rotate`, who runs on the old credential and is not restarted.
+    """
 
     rollouts: Sequence[str] = ()
     jobs: Sequence[str] = ()
     rotating: int = 0
+    cut_off: Sequence[str] = ()
 
 
 def held_back(

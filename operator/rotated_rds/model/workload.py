@@ -1,7 +1,7 @@
 """Workloads as rules see them: who reads a Secret, how far a rollout is, who may start next."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -16,6 +16,7 @@ CLOCK_MARGIN = timedelta(seconds=60)  # other clocks, and the kubelet's cache (S
 STARTED_SINCE = "its Pods started after the publication"
 TAKEN_AWAY = "the annotation was taken away; restarted once more"
 REVERTED = "the annotation was taken away again: let whoever writes the Pod template keep rotated-rds.io/version annotations"
+ELSEWHERE = "rolls for another rotated Secret; restarted after that"
 _LABEL_LIMIT = 63
 
 
@@ -69,6 +70,10 @@ class Workload:
     @property
     def title(self) -> str:
         return f"{self.kind}/{self.name}"
+
+    def owns(self, pod: "PodSeen") -> bool:
+        """By the selector's labels; a selector of expressions alone owns nobody that we know."""
+        return bool(self.selector) and all(pod.labels.get(key) == value for key, value in self.selector.items())
 
 
 def read_workload(body: Json, target: str) -> Workload:
@@ -172,9 +177,7 @@ def read_pod(body: Json) -> PodSeen | None:
 
 def started_since(workload: Workload, pods: Sequence[PodSeen], published: datetime, margin: timedelta) -> bool:
     """All Pods of a workload started after the publication: it is current without a restart (SAFETY.md D3, G3)."""
-    if not workload.selector:
-        return False
-    mine = [pod for pod in pods if all(pod.labels.get(key) == value for key, value in workload.selector.items())]
+    mine = [pod for pod in pods if workload.owns(pod)]
     return bool(mine) and all(pod.started is None or pod.started > published + margin for pod in mine) and any(pod.started for pod in mine)
 
 
@@ -208,15 +211,20 @@ def plan_restarts(
     version: str,
     now: datetime,
     terms: Terms,
+    elsewhere: Collection[str] = (),
 ) -> Plan:
     """Who is where, and who starts now: waves in order, so many at once, stopped by a failure where the spec says so.
 
     current: by title, whether its Pods started after the publication. before: status.workloads by title.
+    elsewhere: titles that roll for another rotated Secret: one rollout at a time (SAFETY.md G2).
     """
     states = {one.title: _state(one, current.get(one.title, False), before.get(one.title), version, now, terms) for one in workloads}
     failed = [one for one in states.values() if one.state == "Failed" and not (terms.resumed and one.since <= terms.resumed)]
     halted = bool(failed) and terms.halts
-    start = [] if halted else _starters(workloads, states, terms)
+    for one in workloads:
+        if one.title in elsewhere and states[one.title].state == "Pending" and states[one.title].message != TAKEN_AWAY:
+            states[one.title] = _at("Pending", one, before.get(one.title), version, now, ELSEWHERE)
+    start = [] if halted else [one for one in _starters(workloads, states, terms) if one.title not in elsewhere]
     for one in start:
         again = states[one.title].message == TAKEN_AWAY
         states[one.title] = _at("Rolling", one, before.get(one.title), version, now, TAKEN_AWAY if again else None)

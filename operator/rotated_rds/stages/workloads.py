@@ -1,6 +1,6 @@
 """WorkloadsCurrent: a published version → every dependent workload runs on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from rotated_rds import metrics
@@ -19,7 +19,8 @@ def run(one: Pass, published: Published) -> Result[Plan]:
     """Start what may start, watch what rolls, stop where the spec says so."""
     found = dependents.workloads(one)
     before = {f"{known.kind}/{known.name}": known for known in one.before.workloads}
-    plan = plan_restarts(found, _current(one, found, published), before, published.version, one.now, _terms(one))
+    current, elsewhere = _current(one, found, published), _elsewhere(one, found, published)
+    plan = plan_restarts(found, current, before, published.version, one.now, _terms(one), elsewhere)
     for workload in plan.restart:
         _restart(one, workload, published.version)
     _count(before, plan)
@@ -39,6 +40,12 @@ def _current(one: Pass, found: Sequence[Workload], published: Published) -> Mapp
     margin = CLOCK_MARGIN if published.replaced else timedelta()
     pods = dependents.pods(one)
     return {workload.title: started_since(workload, pods, published.at, margin) for workload in found}
+
+
+def _elsewhere(one: Pass, found: Sequence[Workload], published: Published) -> Collection[str]:
+    """Who rolls for another rotated Secret; asked only where somebody is to be restarted in the middle of a rollout."""
+    rolls = any(not workload.complete and workload.annotated != published.version and not workload.skipped for workload in found)
+    return dependents.rolling_elsewhere(one) if rolls else ()
 
 
 def _restart(one: Pass, workload: Workload, version: str) -> None:
