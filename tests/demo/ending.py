@@ -1,0 +1,39 @@
+"""The last scene: no password anywhere it does not belong, and the figures of this run."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.demo.scenery import NAME, Scenery
+from tests.support.databases import logged
+
+
+def the_end(scenery: Scenery) -> None:
+    """Search, then show what was measured."""
+    scenery.screen.heading("7  What is left behind")
+    scenery.password()
+    passwords = set(scenery.passwords)
+    found = sorted({place for place, text in _written(scenery) for password in passwords if password in text})
+    scenery.claims.check(
+        f"none of this run's {len(passwords)} passwords stands in any log, Event, status, metric or on this screen",
+        not found,
+        ", ".join(found),
+    )
+    tally, calls = scenery.logins(), scenery.aws.control.counts()
+    scenery.figures += [
+        ("log-ins tried by the simulated application", str(tally.logins + tally.failed)),
+        ("AWS calls of the operator", str(sum(count for codes in calls.values() for count in codes.values()))),
+    ]
+    scenery.screen.heading("Figures of this run")
+    scenery.screen.table(scenery.figures)
+
+
+def _written(scenery: Scenery) -> Iterator[tuple[str, str]]:
+    """Every place that a password could have leaked to, and its text."""
+    for log in sorted((scenery.bed.folder / "log").iterdir()):
+        yield f"log {log.name}", Path(log).read_text(errors="replace")
+    yield "PostgreSQL's log", logged(scenery.database)
+    yield "Events", json.dumps(scenery.cluster.events(NAME))
+    yield "the resource", json.dumps(scenery.cluster.resource(NAME))
+    yield "metrics", json.dumps(scenery.operator.metrics())
+    yield "the screen", "\n".join(scenery.screen.lines)
