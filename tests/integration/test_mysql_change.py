@@ -12,7 +12,7 @@ from tests.support.databases import Options, can_log_in, execute_as_root
 from tests.support.logins import User, admin_session, endpoint, made_at, own_session, refusal_of_admin, refusal_of_own, user_at
 from tests.support.outages import another
 
-NEW = "New-Pw-2-b3'x"
+NEW = "New-Pw-2-b3'\\x"
 EVERYWHERE = Options(hosts=("%", "localhost"))
 
 

@@ -18,7 +18,7 @@ from tests.support.logins import ENGINES, User, admin_session, endpoint, made_at
 from tests.support.outages import another, frozen
 from tests.support.tcp import Fault, Relay
 
-NEW = "New-Pw-2-b3'x"
+NEW = "New-Pw-2-b3'\\x"
 
 
 @pytest.fixture(params=ENGINES)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from rotated_rds.clients import logins as room
+from rotated_rds.clients import pauses
 from rotated_rds.clients.logins import Logins
 from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
 
@@ -63,7 +63,7 @@ def test_forgetting_one_version_keeps_the_others() -> None:
 
 
 def test_the_memory_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_MOST", 3)
+    monkeypatch.setattr(pauses, "MOST", 3)
     server = Server(Verdict.REFUSED)
     logins = Logins(1, log_in=server)
     for version in ("v1", "v2", "v3", "v4"):
