@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rotated_rds import metrics
+from rotated_rds.acts import steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.events import Recorder
 from rotated_rds.clients.kubernetes import Conflict, Gone
@@ -86,6 +87,8 @@ class Passes:
         """Whether anything but an event says that AWS is to be read."""
         before = one.before
         if one.request or before.rotation.in_progress or before.rotation.held_back or before.version_id is None:
+            return True
+        if steady.in_doubt(one):
             return True
         if one.spec.method is Method.LAMBDA and rotation.in_window(one.resource, one.spec, before, one.now):
             return True

@@ -5,9 +5,11 @@ from enum import StrEnum
 
 from rotated_rds.acts.admin import Opener
 from rotated_rds.clients import databases
+from rotated_rds.clients.aws import WrongState
 from rotated_rds.clients.databases import LostAnswer, Session
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint, Login, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
@@ -52,6 +54,10 @@ class Change:
         """False for a new endpoint, which keeps the password (SAFETY.md E5)."""
         return self.new.password != self.old.password
 
+    def fence(self) -> None:
+        """Let a change in the database begin only while the Lease lasts longer than it may take (SAFETY.md A4). Raises Unavailable."""
+        self.secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())
+
 
 def set_and_finish(change: Change, opener: Opener) -> Ended:
     """Store the new password, set it, log in with it, move AWSCURRENT; put the old one back on a definite no (SAFETY.md A3, C1, C2).
@@ -76,11 +82,22 @@ def set_and_finish(change: Change, opener: Opener) -> Ended:
 def _store(change: Change) -> Ended | None:
     """PutSecretValue, then read it back as exactly this version under AWSPENDING (SAFETY.md C1)."""
     if not change.secrets.put_pending(change.arn, change.new.version, change.new.value):
-        return Ended(End.KNOWN)
+        return _stored_before(change)
     stored = change.secrets.value(change.arn, change.new.version, PENDING)
     if stored is None or stored.password != change.new.password:
         return Ended(End.LATER, Reason.UNAVAILABLE, "AWS does not show the new version yet; looking again")
     return None
+
+
+def _stored_before(change: Change) -> Ended:
+    """The version exists: an answer was lost, or AWS's list is behind. Under AWSPENDING the next pass goes on with it (SAFETY.md A1)."""
+    try:
+        stored = change.secrets.value(change.arn, change.new.version, PENDING)
+    except WrongState:
+        stored = None
+    if stored is None:
+        return Ended(End.KNOWN)
+    return Ended(End.LATER, Reason.UNAVAILABLE, "the new version was stored before; going on with it")
 
 
 def _try_again(change: Change, session: Session, opener: Opener) -> Ended | None:
@@ -96,6 +113,7 @@ def _try_again(change: Change, session: Session, opener: Opener) -> Ended | None
 
 
 def _set(change: Change, session: Session, opener: Opener) -> Ended:
+    change.fence()
     try:
         session.set_password(change.new.username, change.new.password, None if opener.admin else opener.password)
     except LostAnswer as lost:
@@ -129,6 +147,7 @@ def _unclear(tried: Login, session: Session) -> Ended | None:
 def _put_back(change: Change, session: Session, opener: Opener, reason: Reason, text: str) -> Ended:
     """Restore what the database had: the password that opened the session, or AWSCURRENT's where an administrator opened it."""
     before = change.old.password if opener.admin else opener.password
+    change.fence()
     try:
         session.set_password(change.new.username, before, None if opener.admin else change.new.password)
     except (LostAnswer, Refused) as failed:
@@ -184,6 +203,7 @@ def repair(change: Change, opener: Opener) -> Ended:
         if not session.writer:
             raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the repair waits for the writer")
         session.check(user)
+        change.fence()
         session.set_password(user, change.new.password, None if opener.admin else opener.password)
         change.logins.forget(change.new.version)
         tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)

@@ -143,7 +143,8 @@ def abandoned(one: Pass, current: str, progress: InProgress, pending: str) -> Re
 def failed(one: Pass, current: str, progress: InProgress, reason: Reason, text: str) -> Result[Current]:
     """A definite end without a new password. A request has ended; a schedule tries again after a pause."""
     metrics.ROTATIONS.labels(one.spec.method, "Failed").inc()
-    attempts = progress.attempt + 1
+    asked = progress.cause in (Kind.REQUEST, Kind.FORCED)  # a request has one attempt; the clock's are counted
+    attempts = one.before.rotation.attempts if asked else progress.attempt + 1
     status = _status(one, in_progress=None, last_error=text, attempts=attempts, not_before=one.now + rotation.pause(progress.attempt))
     request = {"requests": answered_cause(one, progress, "Failed", text)}
     return fails(

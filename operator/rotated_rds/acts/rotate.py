@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
-from rotated_rds.acts import report
+from rotated_rds.acts import pending, report
 from rotated_rds.acts.admin import Opener, admin_refused, find_admin, read_admin, same_place
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
 from rotated_rds.acts.dependents import hold_facts
@@ -32,7 +33,9 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
         return report.idle(one, current)
     if state.rotation_enabled:
         return report.owned_by_aws(one, current)
-    if (tidied := _tidy_idle(one, endpoint, state)) is not None:
+    if (interrupted := _interrupted(one, endpoint, state)) is not None:
+        return _begin(one, state, interrupted)
+    if (tidied := pending.tidy(one, endpoint, state)) is not None:
         return tidied
     created = token(f"{state.account}/{state.region}/{state.name}", "create", 0) in state.versions
     if one.before.version_id is not None:
@@ -44,7 +47,8 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
 
 
 def _due(one: Pass, endpoint: Endpoint | None, state: SecretState, *, created: bool) -> Due | None:
-    found = rotation.due(one.resource, one.spec, one.before, one.now, created_by_us=created)
+    seen = one.before.model_copy(update={"version_id": state.current}) if one.before.version_id else one.before
+    found = rotation.due(one.resource, one.spec, seen, one.now, created_by_us=created)
     if found is not None or endpoint is None or one.before.version_id is None:
         return found
     return Due(Kind.ENDPOINT, f"endpoint\n{endpoint.address}\n{state.current}") if _moves(one, endpoint, state) else None
@@ -64,6 +68,15 @@ def _moves(one: Pass, endpoint: Endpoint, state: SecretState) -> bool:
     return one.world.logins.try_version(endpoint, current, value.username, value.password).verdict is Verdict.OK
 
 
+def _interrupted(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Due | None:
+    """What AWSPENDING was made for, where status has lost it: the rotation goes on with the same version (SAFETY.md A1)."""
+    if state.pending in (None, state.current):
+        return None
+    seen = replace(one, before=one.before.model_copy(update={"version_id": state.current}))
+    found = _due(seen, endpoint, state, created=True)
+    return found if found and rotation.attempt(found, one.before, state).version == state.pending else None
+
+
 def _is_for(value: SecretValue, endpoint: Endpoint) -> bool:
     return (value.port or endpoint.engine.port) == endpoint.port and (value.host == endpoint.host or same_place(value.host or "", endpoint))
 
@@ -73,21 +86,18 @@ def _is_for(value: SecretValue, endpoint: Endpoint) -> bool:
 
 def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
     """Write down what is to happen before anything does; the next pass carries it out (SAFETY.md A6)."""
-    current = state.current or ""
-    attempt = 0 if due_now.kind in (Kind.REQUEST, Kind.FORCED) else one.before.rotation.attempts or 0
-    version = token(state.arn, due_now.cause, attempt)
-    if _is_finished(one, state, version):
+    current, attempt = state.current or "", rotation.attempt(due_now, one.before, state)
+    if _is_finished(one, state, attempt.version):
         return report.finished_before(one, current, due_now)
-    facts = hold_facts(one)
-    house = one.world.house
+    facts, house = hold_facts(one), one.world.house
     hold = rotation.held_back(
         due_now, one.spec, facts, one.before, one.now, limit=house.max_rotations, interval=house.min_rotation_interval
     )
-    if hold is not None:
+    if hold is not None and attempt.version != state.pending:
         return report.held(one, current, due_now, hold)
     progress = InProgress(
-        version_id=version,
-        attempt=attempt,
+        version_id=attempt.version,
+        attempt=attempt.number,
         since=one.now,
         cause=due_now.kind,
         request=one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None,
@@ -104,47 +114,6 @@ def _is_finished(one: Pass, state: SecretState, version: str) -> bool:
     return any(known.id == version for known in one.secrets.versions(state.arn))
 
 
-# AWSPENDING while no rotation of ours is under way (SAFETY.md A2)
-
-
-def _tidy_idle(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
-    pending, current = state.pending, state.current or ""
-    if pending is None:
-        return None
-    kind = rotation.classify(state, None, has_value=True, older=_is_older(one, state, pending))
-    login = _login(one, endpoint, state, current) if kind is PendingIs.OLD else None
-    step = next_step(Facts(kind, current_login=login))
-    if step is Step.TIDY:
-        one.secrets.take_off_pending(state.arn, pending)
-        return None
-    if step is Step.FOREIGN:
-        return _foreign(one, endpoint, state)
-    return report.idle(one, current)
-
-
-def _is_older(one: Pass, state: SecretState, version: str) -> bool:
-    """Made before AWSCURRENT, so never to be promoted."""
-    made = {known.id: known.created for known in one.secrets.versions(state.arn)}
-    return version in made and state.current in made and made[version] < made[state.current]
-
-
-def _foreign(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
-    """Somebody else's AWSPENDING: its login says whether the database has it; only force-rotate takes a dead one off."""
-    pending, current = state.pending or "", state.current or ""
-    login = _login(one, endpoint, state, pending)
-    if login is Verdict.REFUSED and one.asks("force-rotate") and _login(one, endpoint, state, current) is Verdict.OK:
-        one.secrets.take_off_pending(state.arn, pending)
-        return None
-    return report.foreign(one, current, pending, login)
-
-
-def _login(one: Pass, endpoint: Endpoint | None, state: SecretState, version: str) -> Verdict | None:
-    value = None if endpoint is None else one.secrets.value(state.arn, version)
-    if endpoint is None or value is None:
-        return None
-    return one.world.logins.try_version(endpoint, version, value.username, value.password).verdict
-
-
 # carry on
 
 
@@ -156,23 +125,41 @@ def _advance(one: Pass, endpoint: Endpoint | None, state: SecretState, progress:
     if endpoint is None:
         return waits("the rotation goes on when the database's endpoint is known", value=Current(current))
     value = one.secrets.value(state.arn, ours, PENDING) if state.pending == ours else None
-    kind = rotation.classify(state, ours, has_value=value is not None, older=False)
-    login = one.world.logins.try_version(endpoint, ours, value.username, value.password, again=True).verdict if value else None
-    step = next_step(
-        Facts(kind, due=True, pending_login=login, current_login=_login(one, endpoint, state, current) if kind is PendingIs.OLD else None)
-    )
+    kind = rotation.classify(state, ours, has_value=value is not None, older=_is_overtaken(one, state, progress))
+    if kind is PendingIs.OLD:
+        step = next_step(Facts(kind, current_login=pending.login(one, endpoint, state, current)))
+    else:
+        tried = one.world.logins.try_version(endpoint, ours, value.username, value.password, again=True).verdict if value else None
+        step = next_step(Facts(kind, due=True, pending_login=tried))
     match step:
         case Step.CREATE | Step.PUT:
             return _change(one, endpoint, state, progress, None)
         case Step.SET | Step.FINISH if value is not None:
             return _change(one, endpoint, state, progress, Credential(ours, value), proven=step is Step.FINISH)
         case Step.TIDY:
-            one.secrets.take_off_pending(state.arn, state.pending or "")
-            return report.under_way(one, Current(current), progress, "AWSPENDING taken off an old version", wake=one.now)
+            return _tidied(one, state, progress)
         case Step.FOREIGN:
             return report.abandoned(one, current, progress, state.pending or "")
         case _:
-            raise Unavailable(Reason.UNAVAILABLE, f"the rotation waits: the new password could not be tried ({login})")
+            raise Unavailable(
+                Reason.UNAVAILABLE, f"the rotation waits: AWSPENDING is {kind}, and whether its password or AWSCURRENT's works is not known"
+            )
+
+
+def _is_overtaken(one: Pass, state: SecretState, progress: InProgress) -> bool:
+    """AWSPENDING stands on a version from before AWSCURRENT: on another than ours, or somebody moved AWSCURRENT past ours."""
+    if state.pending is None or (state.pending == progress.version_id and state.current == progress.started_from):
+        return False
+    return pending.is_old(one, state, state.pending)
+
+
+def _tidied(one: Pass, state: SecretState, progress: InProgress) -> Result[Current]:
+    current = state.current or ""
+    one.secrets.take_off_pending(state.arn, state.pending or "")
+    if state.pending == progress.version_id:
+        text = f"AWSCURRENT moved on to version {current[:8]} during the rotation to {progress.version_id[:8]}, which is given up"
+        return report.failed(one, current, progress, Reason.ROTATION_FAILED, text)
+    return report.under_way(one, Current(current), progress, "AWSPENDING taken off an old version", wake=one.now)
 
 
 def _change(
@@ -210,15 +197,16 @@ def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credenti
     if ended.end is End.LATER:
         raise Unavailable(Reason.UNAVAILABLE, f"the rotation to {progress.version_id[:8]} goes on: {ended.text}")
     text = ended.text if ended.end is End.FAILED else f"version {progress.version_id[:8]} was tried before"
-    _take_off(one, state.arn, progress.version_id)
+    _take_off_if_possible(one, state.arn, progress.version_id)
     return report.failed(one, state.current or "", progress, ended.reason if ended.end is End.FAILED else Reason.ROTATION_FAILED, text)
 
 
-def _take_off(one: Pass, arn: str, version: str) -> None:
-    """AWSPENDING off a version that failed, if it stands there."""
-    now = one.secrets.describe(arn)
-    if now is not None and now.pending == version:
-        one.secrets.take_off_pending(arn, version)
+def _take_off_if_possible(one: Pass, arn: str, version: str) -> None:
+    """AWSPENDING off a version that is done with; where AWS does not do it now, the idle pass does: nothing else waits for it."""
+    with contextlib.suppress(Problem):
+        now = one.secrets.describe(arn)
+        if now is not None and now.pending == version:
+            one.secrets.take_off_pending(arn, version)
 
 
 def _new_value(one: Pass, endpoint: Endpoint, value: SecretValue, progress: InProgress) -> SecretValue:
@@ -229,8 +217,7 @@ def _new_value(one: Pass, endpoint: Endpoint, value: SecretValue, progress: InPr
 
 def _succeeded(one: Pass, state: SecretState, progress: InProgress, new: Credential | None) -> Result[Current]:
     """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there."""
-    with contextlib.suppress(Problem):
-        _take_off(one, state.arn, progress.version_id)
+    _take_off_if_possible(one, state.arn, progress.version_id)
     current = progress.version_id if new else state.current or ""
     return report.succeeded(one, Current(current, new, one.clock()), progress)
 

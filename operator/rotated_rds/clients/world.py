@@ -33,6 +33,10 @@ class Ages:
         with self._lock:
             return now - self._at.setdefault((what, key), now) >= span
 
+    def forget(self, what: str, key: Key) -> None:
+        with self._lock:
+            self._at.pop((what, key), None)
+
     def known(self, what: str, key: Key) -> bool:
         with self._lock:
             return (what, key) in self._at

@@ -8,7 +8,7 @@ from enum import StrEnum
 from rotated_rds.model.errors import Reason
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.schedule import Schedule, Window, parse
-from rotated_rds.model.secret import PREVIOUS, SecretState
+from rotated_rds.model.secret import PREVIOUS, SecretState, token
 from rotated_rds.model.spec import Method, Spec
 from rotated_rds.model.status import HeldBack, Status
 from rotated_rds.model.steps import PendingIs
@@ -16,6 +16,7 @@ from rotated_rds.model.steps import PendingIs
 AWS = "aws"  # the cause of a rotation that AWS's clock, or somebody else, began
 ROTATES = ("rotate", "force-rotate")
 JOB_PATIENCE = timedelta(hours=1)  # how long a request waits for Jobs (SAFETY.md F2)
+_MOST_ATTEMPTS = 100  # more than fit into any window, at the pauses below
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -70,6 +71,31 @@ def due(resource: Resource, spec: Spec, before: Status, now: datetime, *, create
 def too_late(window: Window, spec: Spec, now: datetime) -> bool:
     """Whether what is left of a window would not do for the restarts (SAFETY.md D4)."""
     return window.end - now < min(spec.restarts.ready_timeout, (window.end - window.start) / 2)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a cause. version: the token that stands for it."""
+
+    number: int
+    version: str
+
+
+def attempt(due_now: Due, before: Status, state: SecretState) -> Attempt:
+    """Tell which attempt at its cause is to be made (SAFETY.md A1).
+
+    The one whose version carries AWSPENDING, where status has lost it; else a request's first that status does not call failed,
+    and the next one after a failure of what the clock began.
+    """
+    tokens = [token(state.arn, due_now.cause, number) for number in range(_MOST_ATTEMPTS)]
+    failed = {line.version_id for line in before.history if line.result == "Failed"}
+    if state.pending in tokens and state.pending not in failed:
+        number = tokens.index(state.pending)
+    elif due_now.kind in (Kind.REQUEST, Kind.FORCED):
+        number = next((number for number, version in enumerate(tokens) if version not in failed), 0)
+    else:
+        number = min(before.rotation.attempts or 0, _MOST_ATTEMPTS - 1)
+    return Attempt(number, tokens[number])
 
 
 def first_is_due(spec: Spec, before: Status, *, created_by_us: bool) -> bool:
@@ -127,6 +153,11 @@ def pause(attempts: int) -> timedelta:
 
 
 # whose AWSPENDING (SAFETY.md A2)
+
+
+def is_spent(before: Status, version: str) -> bool:
+    """Whether a version was published or ended a rotation, as far as status knows: it is never promoted again."""
+    return version in (before.version_id, before.previous_version_id) or any(line.version_id == version for line in before.history)
 
 
 def classify(state: SecretState, ours: str | None, *, has_value: bool, older: bool) -> PendingIs:

@@ -1,6 +1,6 @@
 """RotationReady: SecretState → the version to publish; begins rotations, carries them out, follows AWS's."""
 
-from rotated_rds.acts import aws_rotation, report, rotate
+from rotated_rds.acts import aws_rotation, report, rotate, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason, Unavailable
@@ -12,6 +12,8 @@ from rotated_rds.model.verified import Current
 
 def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
     """Whoever rotates, the answer is the version under AWSCURRENT."""
+    if (doubted := steady.doubted(one, state)) is not None:
+        return doubted
     if one.spec.method is Method.OPERATOR:
         return rotate.run(one, endpoint, state)
     if one.spec.method is Method.LAMBDA:
