@@ -11,12 +11,7 @@ def follow(scenery: Scenery, begun: float, what: str, over: Callable[[Seen], boo
     """Show what changes from the moment `begun` until `over`; the change that ended it."""
     before = scenery.watched.before(begun)
     told = {kind: said(before, kind) for kind in STAGES} if before else {}
-
-    def line() -> str:
-        tally = scenery.logins()
-        return f"{what} … simulated application: {tally.logins} log-ins, {tally.failed} failed"
-
-    with scenery.screen.awaiting(line):
+    with scenery.screen.awaiting(lambda: f"{what} … {counted(scenery)}"):
         for seen in scenery.watched.since(begun, what, seconds):
             for kind in STAGES:
                 words = said(seen, kind)
@@ -26,6 +21,11 @@ def follow(scenery: Scenery, begun: float, what: str, over: Callable[[Seen], boo
             if over(seen):
                 return seen
     raise AssertionError("the watch tells no end")
+
+
+def counted(scenery: Scenery) -> str:
+    tally = scenery.logins()
+    return f"simulated application: {tally.logins} log-ins, {tally.failed} failed"
 
 
 def said(seen: Seen, kind: str) -> str:

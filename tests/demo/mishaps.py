@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 
-from tests.demo.follow import follow
+from tests.demo.follow import counted, follow
 from tests.demo.scenery import NAME, SECRET_ID, Scenery
 from tests.demo.screen import MISHAP, TYPED
 from tests.demo.story import agrees, fresh, is_done, quiet, rolled, rotate, running, span
@@ -48,7 +48,7 @@ def a_kill(scenery: Scenery) -> None:
     claims.check("AWSCURRENT and the Secret are still the old password", scenery.current()[1]["password"] == scenery.password() == old)
     claims.check("the database refuses it already: it has the new one", not scenery.logs_in(old))
     screen.say("until it is finished new log-ins fail: with SingleUser a user has one password (open sessions go on)")
-    with screen.awaiting(lambda: "a new process waits for the dead one's Lease"):
+    with screen.awaiting(lambda: f"a new process waits for the dead one's Lease … {counted(scenery)}"):
         scenery.operator.start().ready()
     leads = time.time()
     screen.say(f"process {scenery.pid} leads: the dead one's Lease, 15 s, has run out", seconds=leads - killed)

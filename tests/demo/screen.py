@@ -38,7 +38,7 @@ class Screen:
         """One event. seconds: how long it took."""
         stamp = clock(time.monotonic() - self.begun).rjust(5)
         took = f"  ({seconds:.1f} s)" if seconds is not None else ""
-        self._print(f"{stamp}  {mark} ", text + took, _STYLES[mark])
+        self._print(f"{stamp}  {mark} ", text + took, _STYLES[mark], whole=mark != SEEN)
 
     def space(self) -> None:
         self._print("", "", "")
@@ -62,8 +62,9 @@ class Screen:
         with Status(_Changing(text), console=self.console, refresh_per_second=5):
             yield
 
-    def _print(self, margin: str, text: str, style: str) -> None:
+    def _print(self, margin: str, text: str, style: str, *, whole: bool = True) -> None:
+        """whole: not cut at a terminal's edge, as a line must be that somebody copies."""
         self.lines.append(margin + text)
         room = self.console.width - len(margin)
-        cut = self.console.is_terminal and len(text) > room
-        self.console.print(Text(margin, "dim") + Text(text[: room - 1] + "…" if cut else text, style))
+        cut = not whole and self.console.is_terminal and len(text) > room
+        self.console.print(Text.assemble((margin, "dim"), (text[: room - 1] + "…" if cut else text, style)))
