@@ -15,6 +15,7 @@ from rotated_rds.model.document import part
 from rotated_rds.model.errors import Problem
 from rotated_rds.model.resource import Key
 from rotated_rds.model.secret import name_in
+from rotated_rds.neighbours import Ties
 from rotated_rds.passes import End, Hint
 
 log = logging.getLogger(__name__)
@@ -30,13 +31,15 @@ class About:
     arn: str | None
     version: str | None
     foreign: bool
+    ties: Ties
 
     @classmethod
     def of(cls, body: Body, cluster: str) -> "About":
         aws, rotation, status = part(body, "spec", "aws"), part(body, "spec", "rotation"), part(body, "status")
         key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
         identity = AwsIdentity.of(key, aws.get("region"), aws.get("roleArn"), aws.get("externalId"), cluster)
-        return cls(identity, status.get("secretArn"), status.get("versionId"), rotation.get("method") == "External")
+        foreign = rotation.get("method") == "External"
+        return cls(identity, status.get("secretArn"), status.get("versionId"), foreign, Ties.of(key, body))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,7 +49,10 @@ class About:
 
 @dataclass
 class Entry:
-    """What is known of one resource between passes. body: compact JSON, a tenth of its dicts' memory."""
+    """What is known of one resource between passes.
+
+    body: compact JSON, a tenth of its dicts' memory. unless: asked after the pass that runs, whether what happened was its own doing.
+    """
 
     body: bytes
     version: int
@@ -54,8 +60,18 @@ class Entry:
     hint: Hint = field(default_factory=Hint)
     running: bool = False
     poked: bool = False
+    unless: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
     failures: int = 0
     due: float = float("inf")  # on the loop's clock
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What a pass began with."""
+
+    at: datetime
+    body: Body
+    hint: Hint
 
 
 @dataclass
@@ -71,53 +87,47 @@ class Engine:
     ended: list[Callable[[Key, datetime, End], None]] = field(default_factory=list[Callable[[Key, datetime, End], None]])
     _entries: dict[Key, Entry] = field(default_factory=dict[Key, Entry])
     _by_secret: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
+    _by_namespace: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
     _queue: list[tuple[float, Key]] = field(default_factory=list[tuple[float, Key]])
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _running: int = 0
     _stopped: bool = False
 
-    def poke(self, key: Key, body: Body | None = None, hint: Hint | None = None) -> None:
-        """Look at a resource soon. body: as the watch showed it, if it did; an older one than ours is left aside."""
+    def poke(self, key: Key, body: Body | None = None, hint: Hint | None = None, unless: Callable[[], bool] | None = None) -> None:
+        """Look at a resource soon.
+
+        body: as the watch showed it, if it did; one that our own pass left behind is no news. unless: whether what happened was our doing.
+        """
         entry = self._entries.get(key)
-        if body is not None:
-            version = int(body["metadata"]["resourceVersion"])
-            if entry is None:
-                entry = self._entries[key] = Entry(_compact(body), version, About.of(body, self.cluster))
-                self._index(key, entry.about)
-            elif version > entry.version:
-                self._keep(key, entry, body)
-            elif hint is None:
-                return  # our own write, come back
+        if body is not None and (entry is None or int(body["metadata"]["resourceVersion"]) > entry.version):
+            entry = self._keep(key, entry, body)
+            if entry.running:
+                return  # whose doing it was, its end tells
+        elif body is not None and hint is None:
+            return
         if entry is None:
             return
         if hint is not None:
             entry.hint = _joined(entry.hint, hint)
-        entry.poked = True
-        self._schedule(key, entry, 0.0)
+        if unless is not None and entry.running:
+            entry.unless.append(unless)
+        elif unless is None or not unless():
+            entry.poked = True
+            self._schedule(key, entry, 0.0)
 
     def drop(self, key: Key) -> None:
         """The resource is gone."""
         if (entry := self._entries.pop(key, None)) is not None:
             self._unindex(key, entry.about)
+            self._by_namespace[key.namespace].discard(key)
             self.forget(key)
-
-    def poke_all(self) -> None:
-        for key, entry in self._entries.items():
-            entry.poked = True
-            self._schedule(key, entry, 0.0)
 
     def keys(self) -> list[Key]:
         return list(self._entries)
 
-    def bodies(self) -> Iterator[tuple[Key, Body]]:
-        """Every resource as last known."""
-        for key, entry in list(self._entries.items()):
-            yield key, json.loads(entry.body)
-
-    def keys_in(self, namespace: str) -> Iterator[tuple[Key, Body]]:
-        """The resources of one namespace."""
-        for key in [one for one in self._entries if one.namespace == namespace]:
-            yield key, json.loads(self._entries[key].body)
+    def ties_in(self, namespace: str) -> Iterator[Ties]:
+        """What ties the resources of one namespace to workloads."""
+        return (self._entries[key].about.ties for key in list(self._by_namespace.get(namespace, ())))
 
     def identities(self) -> set[AwsIdentity]:
         """Whose secrets are to be swept."""
@@ -140,12 +150,17 @@ class Engine:
         entry = self._entries.get(key)
         return json.loads(entry.body) if entry else None
 
-    def _keep(self, key: Key, entry: Entry, body: Body) -> None:
-        about = About.of(body, self.cluster)
-        if about != entry.about:
+    def _keep(self, key: Key, entry: Entry | None, body: Body) -> Entry:
+        version, about = int(body["metadata"]["resourceVersion"]), About.of(body, self.cluster)
+        if entry is None:
+            entry = self._entries[key] = Entry(_compact(body), version, about)
+            self._by_namespace.setdefault(key.namespace, set()).add(key)
+            self._index(key, about)
+        elif about != entry.about:
             self._unindex(key, entry.about)
             self._index(key, about)
-        entry.body, entry.version, entry.about = _compact(body), int(body["metadata"]["resourceVersion"]), about
+        entry.body, entry.version, entry.about = _compact(body), version, about
+        return entry
 
     def _index(self, key: Key, about: About) -> None:
         for name in about.names:
@@ -200,8 +215,9 @@ class Engine:
         entry.running, entry.poked, entry.due = True, False, float("inf")
         self._running += 1
         began = datetime.now(UTC)
-        future = loop.run_in_executor(self.pool, self._guarded, key, json.loads(entry.body), hint)
-        future.add_done_callback(lambda done: self._finish(key, entry, began, hint, done.result()))
+        body = json.loads(entry.body)
+        future = loop.run_in_executor(self.pool, self._guarded, key, body, hint)
+        future.add_done_callback(lambda done: self._finish(key, entry, _Begun(began, body, hint), done.result()))
 
     def _guarded(self, key: Key, body: Body, hint: Hint) -> End | None:
         """None when the pass could not be run: nothing of it may stop the engine, and no text of it may hold a credential."""
@@ -218,7 +234,7 @@ class Engine:
             log.debug("pass of %s failed", key, exc_info=error)
         return None
 
-    def _finish(self, key: Key, entry: Entry, began: datetime, hint: Hint, end: End | None) -> None:
+    def _finish(self, key: Key, entry: Entry, begun: _Begun, end: End | None) -> None:
         self._running -= 1
         entry.running = False
         self._woken.set()
@@ -227,14 +243,17 @@ class Engine:
         if end is not None and end.body is None:
             self.drop(key)
             return
-        if end is not None and end.body is not None:
-            version = int(end.body["metadata"]["resourceVersion"])
-            if version >= entry.version:
-                self._keep(key, entry, end.body)
+        left = begun.body if end is None or end.body is None else end.body
+        entry.poked |= int(left["metadata"]["resourceVersion"]) < entry.version or _asked(left) != _asked(begun.body)
+        entry.poked |= not all(ours() for ours in entry.unless)
+        entry.unless.clear()
+        if end is not None:
+            if int(left["metadata"]["resourceVersion"]) >= entry.version:
+                self._keep(key, entry, left)
             for tell in self.ended:
-                tell(key, began, end)
+                tell(key, begun.at, end)
         if end is None or end.troubled:
-            entry.hint = _joined(hint, entry.hint)  # what was to be looked at still is
+            entry.hint = _joined(begun.hint, entry.hint)  # what was to be looked at still is
         self._schedule_next(key, entry, end)
 
     def _schedule_next(self, key: Key, entry: Entry, end: End | None) -> None:
@@ -261,6 +280,12 @@ class Engine:
 def _compact(body: Body) -> bytes:
     slim = {**body, "metadata": {name: value for name, value in body["metadata"].items() if name != "managedFields"}}
     return json.dumps(slim, separators=(",", ":")).encode()
+
+
+def _asked(body: Body) -> Body:
+    """What others say in a resource: a pass that began before they said it has not heard it, though its own write shows it."""
+    ours = ("resourceVersion", "managedFields", "finalizers")
+    return {"spec": body.get("spec"), **{name: value for name, value in body["metadata"].items() if name not in ours}}
 
 
 def _joined(old: Hint, new: Hint) -> Hint:

@@ -2,6 +2,7 @@
 
 import kopf
 
+from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.engine import Engine
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
 from rotated_rds.neighbours import dependents_of, resource_of_secret
@@ -13,7 +14,7 @@ def key_of(body: kopf.Body) -> Key:
     return Key(body["metadata"]["namespace"], body["metadata"]["name"])
 
 
-def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
+def register(registry: kopf.OperatorRegistry, engine: Engine, kubernetes: Kubernetes) -> None:
     """Attach the handlers to a registry. They cannot fail, and they return None (a value would be patched into status)."""
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
@@ -25,17 +26,22 @@ def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
             engine.poke(key_of(body), dict(body))
 
     @kopf.on.event("", "v1", "secrets", labels={LABEL: MANAGER}, registry=registry)
-    async def secret_changed(body: kopf.Body, **_: object) -> None:
-        """A Secret of ours was changed or deleted by somebody."""
-        if (key := resource_of_secret(dict(body))) is not None:
-            engine.poke(key)
+    async def secret_changed(type: str | None, body: kopf.Body, **_: object) -> None:  # noqa: A002  kopf's own argument
+        """A Secret of ours was changed or deleted by somebody else."""
+        secret, gone = dict(body), type == "DELETED"
+        if gone:
+            kubernetes.secrets_written.drop(secret)
+        if (key := resource_of_secret(secret)) is not None:
+            engine.poke(key, unless=None if gone else lambda: kubernetes.secrets_written.told(secret))
 
     for plural in ("deployments", "statefulsets", "daemonsets"):
 
         @kopf.on.event("apps", "v1", plural, registry=registry)
         async def workload_changed(body: kopf.Body, **_: object) -> None:
             """A workload that depends on some of our Secrets moved."""
-            for key in dependents_of(dict(body), engine.keys_in(body["metadata"]["namespace"])):
+            namespace = body["metadata"]["namespace"]
+            kubernetes.workloads_moved(namespace)
+            for key in dependents_of(dict(body), engine.ties_in(namespace)):
                 engine.poke(key)
 
         del workload_changed

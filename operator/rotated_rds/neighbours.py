@@ -1,6 +1,7 @@
 """From a Secret's or a workload's event to the resources that care: rules over bodies, no call."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rotated_rds.model.document import Json, entries, part, text
 from rotated_rds.model.resource import GROUP, Key
@@ -13,13 +14,25 @@ def resource_of_secret(secret: Json) -> Key | None:
     return Key(secret["metadata"]["namespace"], name) if name else None
 
 
-def dependents_of(workload: Json, resources: Iterable[tuple[Key, Json]]) -> Iterator[Key]:
+@dataclass(frozen=True)
+class Ties:
+    """What ties a resource to workloads of its namespace. named: workloads' names in its spec or its status."""
+
+    key: Key
+    target: str
+    named: frozenset[str]
+    selects: bool
+
+    @classmethod
+    def of(cls, key: Key, body: Json) -> "Ties":
+        named = [*entries(body, "spec", "restarts", "workloads"), *entries(body, "status", "workloads")]
+        target = text(body, "spec", "target", "name") or key.name
+        return cls(key, target, frozenset(str(one.get("name")) for one in named), bool(part(body, "spec", "restarts", "selector")))
+
+
+def dependents_of(workload: Json, resources: Iterable[Ties]) -> Iterator[Key]:
     """The resources, of the workload's namespace, whose Secret it reads, that name it, select it, or have it in status."""
     read = secrets_read(part(workload, "spec", "template", "spec"))
-    kind, name = workload.get("kind"), workload["metadata"]["name"]
-    for key, body in resources:
-        target = text(body, "spec", "target", "name") or key.name
-        named = any(ref.get("name") == name for ref in entries(body, "spec", "restarts", "workloads"))
-        known = any(one.get("name") == name and kind in (None, one.get("kind")) for one in entries(body, "status", "workloads"))
-        if target in read or named or known or part(body, "spec", "restarts", "selector"):
-            yield key
+    for ties in resources:
+        if ties.target in read or workload["metadata"]["name"] in ties.named or ties.selects:
+            yield ties.key

@@ -1,7 +1,6 @@
 """The API server in raw JSON: get, list, apply, patch; V1 models would print a Secret's content in their errors."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,6 +11,7 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
 
+from rotated_rds.clients.memory import Echoes, Lists
 from rotated_rds.model.document import Json, text
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
@@ -65,12 +65,16 @@ def kubeconfig_namespace() -> str | None:
 
 
 class Kubernetes:
-    """What the operator asks of the API server. fence: called before every write; raises when the Lease will not last."""
+    """What the operator asks of the API server.
 
-    def __init__(self, api: client.ApiClient, fence: Callable[[float], None]) -> None:
+    fence: called before every write; raises when the Lease will not last. lists: lists that may be shared, where a watch spoils them.
+    """
+
+    def __init__(self, api: client.ApiClient, fence: Callable[[float], None], lists: Lists | None = None) -> None:
         self._api = api
         self._fence = fence
-        self._local = threading.local()
+        self._lists = lists
+        self.secrets_written = Echoes()
 
     # reads
 
@@ -112,6 +116,14 @@ class Kubernetes:
 
     def workloads(self, namespace: str) -> Sequence[Json]:
         """All Deployments, StatefulSets and DaemonSets of a namespace, each with its `kind`."""
+        return self._lists.get(namespace, lambda: self._workloads(namespace)) if self._lists else self._workloads(namespace)
+
+    def workloads_moved(self, namespace: str) -> None:
+        """A workload there is other than it was."""
+        if self._lists:
+            self._lists.moved(namespace)
+
+    def _workloads(self, namespace: str) -> Sequence[Json]:
         return [
             {**item, "kind": where.kind}
             for where in WORKLOADS
@@ -123,19 +135,35 @@ class Kubernetes:
     def create_secret(self, manifest: Json) -> Json:
         """The first write of a Secret: a POST, so that somebody else's of that name is never touched. Raises Conflict."""
         namespace = manifest["metadata"]["namespace"]
-        return self.write("POST", f"/api/v1/namespaces/{namespace}/secrets", manifest, query={"fieldManager": MANAGER})
+        written = self.write("POST", f"/api/v1/namespaces/{namespace}/secrets", manifest, query={"fieldManager": MANAGER})
+        self.secrets_written.note(written)
+        return written
+
+    def set_managed_fields(self, secret: Json, fields: Sequence[Json]) -> Json:
+        """Say anew who owns which field of a Secret, if it still is as it was read."""
+        place = secret["metadata"]
+        patch = [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": place["resourceVersion"]},
+            {"op": "replace", "path": "/metadata/managedFields", "value": list(fields)},
+        ]
+        path = f"/api/v1/namespaces/{place['namespace']}/secrets/{place['name']}"
+        return self.write("PATCH", path, patch, query={"fieldManager": MANAGER}, content="application/json-patch+json")
 
     def apply_secret(self, manifest: Json) -> Json:
         """Server-side apply; with metadata.uid it never creates and never hits a namesake that came since."""
         place = manifest["metadata"]
         path = f"/api/v1/namespaces/{place['namespace']}/secrets/{place['name']}"
-        return self.write("PATCH", path, manifest, query={"fieldManager": MANAGER, "force": "true"}, content="application/apply-patch+yaml")
+        query = {"fieldManager": MANAGER, "force": "true"}
+        written = self.write("PATCH", path, manifest, query=query, content="application/apply-patch+yaml")
+        self.secrets_written.note(written)
+        return written
 
     def annotate_template(self, namespace: str, kind: str, name: str, annotations: Mapping[str, str]) -> None:
         """Restart a workload: a merge patch of its template's annotations (SAFETY.md G2: never an apply)."""
         where = next(one for one in WORKLOADS if one.kind == kind)
         body = {"spec": {"template": {"metadata": {"annotations": dict(annotations)}}}}
         self.merge(f"{where.prefix}/namespaces/{namespace}/{where.plural}/{name}", body)
+        self.workloads_moved(namespace)
 
     def put_status(self, key: Key, status: Json) -> Json:
         """Replace the status, which is ours alone; returns the resource as it stands then. Raises Gone, Refused, Unavailable."""

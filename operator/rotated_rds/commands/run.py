@@ -30,6 +30,7 @@ from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.clients.lease import EVERY, Lease
 from rotated_rds.clients.libpq import check_libpq
 from rotated_rds.clients.logins import Logins
+from rotated_rds.clients.memory import Lists
 from rotated_rds.clients.queue import Queue
 from rotated_rds.clients.world import Ages, House, World
 from rotated_rds.engine import Engine
@@ -82,7 +83,7 @@ class Operator:
         identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         lease = Lease(api, _lease_namespace(settings), _lease_name(settings), identity) if settings.leader_elect else None
         fence = lease.fence if lease else unfenced
-        fenced = Kubernetes(kubernetes.connect(settings.workers + 4), fence)
+        fenced = Kubernetes(kubernetes.connect(settings.workers + 4), fence, Lists())
         sessions, tally = AwsSessions(fence), Tally(per_resource=settings.per_resource_metrics)
         cluster = settings.cluster_name or _cluster(api)
         house = House(
@@ -199,7 +200,7 @@ class Operator:
 
     async def _kopf(self) -> None:
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
-        handlers.register(registry, self.engine)
+        handlers.register(registry, self.engine, self.kubernetes)
         kopf.on.login(registry=registry)(_login)
         handlers.configure(settings)
         if self.settings.selector:
