@@ -1,8 +1,11 @@
 """Method Lambda: AWS's own rotation by the user's function: configured as the spec says, asked for, followed."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from rotated_rds.acts import report
+from rotated_rds.acts.creation import created_by_us
 from rotated_rds.acts.dependents import hold_facts
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
@@ -10,13 +13,16 @@ from rotated_rds.model import rotation
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.resource import spec_text
 from rotated_rds.model.rotation import AWS, ROTATES, Due, Kind
-from rotated_rds.model.schedule import aws_rules, same_rules
-from rotated_rds.model.secret import SecretState, token
-from rotated_rds.model.status import InProgress, Notice, Result, fails
+from rotated_rds.model.schedule import aws_rules, describe, same_rules
+from rotated_rds.model.secret import PREVIOUS, SecretState, token
+from rotated_rds.model.spec import Spec
+from rotated_rds.model.status import InProgress, Notice, Result
 from rotated_rds.model.verified import Current
 
 FOLLOW = timedelta(seconds=2)  # while AWSPENDING stands
 EXPECT = timedelta(seconds=15)  # inside the window, before it stands
+SETTLE = timedelta(seconds=10)  # DescribeSecret may not show yet what RotateSecret began
+TEST = timedelta(seconds=30)  # how long AWS may try a new configuration on a version of its own
 STUCK = timedelta(minutes=2)  # a rotation takes seconds; by then the function has failed at least once
 GIVEN_UP = timedelta(minutes=15)
 
@@ -30,127 +36,202 @@ def run(one: Pass, state: SecretState) -> Result[Current]:
     if progress := one.before.rotation.in_progress:
         return _follow(one, state, progress)
     if state.remembered:
-        return report.idle(one, current, wake=rotation.aws_wake(one.resource, one.spec, one.before, one.now, EXPECT))
+        return report.idle(one, current, wake=_wake(one))
     if state.pending and state.pending != current:
-        return _noticed(one, state)
-    first = _configure(one, state)
-    due_now = first or _asked(one)
-    if due_now is not None:
-        return _begin(one, state, due_now)
-    done = _rotated_by_aws(one, state)
-    return done or report.idle(one, current, wake=rotation.aws_wake(one.resource, one.spec, one.before, one.now, EXPECT))
+        return _pending(one, state, state.pending)
+    return _rotated_by_aws(one, state) or _at_rest(one, state)
 
 
-def _asked(one: Pass) -> Due | None:
-    if one.request is None or one.request[0] not in ROTATES:
-        return None
-    name, text = one.request
-    return Due(Kind.FORCED if name == "force-rotate" else Kind.REQUEST, text)
+def _wake(one: Pass) -> datetime | None:
+    return rotation.aws_wake(one.resource, one.spec, one.before, one.now, EXPECT)
 
 
-def _configure(one: Pass, state: SecretState) -> Due | None:
-    """Function, schedule and window as the spec says: written only when they differ, never rotating by the way."""
-    function, schedule = one.spec.rotation.function_arn or "", rotation.schedule_of(one.spec)
-    as_wanted = state.rotation_enabled and state.function_arn == function and same_rules(state.rules, schedule) if schedule else True
-    if not as_wanted and schedule:
-        try:
-            one.secrets.rotate(state.arn, function_arn=function, rules=aws_rules(schedule), immediately=False)
-        except WrongState as wrong:
-            raise Refused(Reason.ROTATION_FAILED, f"AWS will not change the rotation now: {wrong.message}") from None
-    created = token(f"{state.account}/{state.region}/{state.name}", "create", 0) in state.versions
+# nothing is under way
+
+
+def _at_rest(one: Pass, state: SecretState) -> Result[Current]:
+    """Begin what is due; else see that AWS is configured as the spec says."""
+    current, ours = state.current or "", created_by_us(state)
+    if one.before.version_id is None and rotation.wants_first(one.spec, one.before, created_by_us=ours):
+        return report.before_first(current)
+    due_now = _due(one, created=ours)
+    if due_now is not None and (begun := _begin(one, state, due_now)) is not None:
+        return begun
+    try:
+        told = _configure(one, state)
+    except Refused as refused:
+        return report.unconfigured(one, current, refused)
+    return replace(report.idle(one, current, wake=_wake(one)), notices=told)
+
+
+def _due(one: Pass, *, created: bool) -> Due | None:
+    if one.request is not None and one.request[0] in ROTATES:
+        name, text = one.request
+        return Due(Kind.FORCED if name == "force-rotate" else Kind.REQUEST, text)
     if rotation.first_is_due(one.spec, one.before, created_by_us=created) and not one.before.rotation.last_error:
         return Due(Kind.FIRST, f"immediately\n{one.resource.uid}")
     return None
 
 
-def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
-    """A rotation that we ask AWS for: held back like our own, written down, then asked for by the next pass."""
+def configured(spec: Spec, state: SecretState) -> bool:
+    """Whether AWS has the function, schedule and window that the spec names. What it does not name is not looked at."""
+    function, schedule = spec.rotation.function_arn, rotation.schedule_of(spec)
+    if schedule is None:
+        return state.function_arn in (None, function)
+    return state.rotation_enabled and state.function_arn == function and same_rules(state.rules, schedule)
+
+
+def _configure(one: Pass, state: SecretState) -> Sequence[Notice]:
+    """Function, schedule and window as the spec says: written only when they differ, never rotating by the way. Raises Refused."""
+    if configured(one.spec, state):
+        return ()
+    try:
+        one.secrets.rotate(state.arn, function_arn=one.spec.rotation.function_arn or "", rules=_rules(one, state), immediately=False)
+    except WrongState as wrong:
+        raise Refused(Reason.ROTATION_FAILED, f"AWS will not change the rotation now: {wrong.message}") from None
+    one.world.ages.note("tested", one.key, one.now)
+    return (_configured(one),)
+
+
+def _rules(one: Pass, state: SecretState) -> dict[str, str]:
+    """What to write with the function's ARN; nothing where AWS has it already, or the spec does not say."""
+    schedule = rotation.schedule_of(one.spec)
+    return aws_rules(schedule) if schedule and not (state.rotation_enabled and same_rules(state.rules, schedule)) else {}
+
+
+def _configured(one: Pass) -> Notice:
+    schedule = rotation.schedule_of(one.spec)
+    when = describe(schedule) if schedule else "on request"
+    return Notice(False, "RotationConfigured", f"AWS rotates with {one.spec.rotation.function_arn}: {when}")
+
+
+def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | None:
+    """A rotation that we ask AWS for: written down, then asked for by the next pass; held back like our own.
+
+    None while a hold keeps it from beginning and AWS is still to be configured: that waits for nobody.
+    """
     current = state.current or ""
+    requested = due_now.kind in (Kind.REQUEST, Kind.FORCED)
+    attempt = 0 if requested else one.before.rotation.attempts or 0
+    version = token(state.arn, due_now.cause, attempt)
+    if version in {known.id for known in one.secrets.versions(state.arn)}:
+        return report.finished_before(one, current, due_now)
     facts, house = hold_facts(one), one.world.house
     hold = rotation.held_back(
         due_now, one.spec, facts, one.before, one.now, limit=house.max_rotations, interval=house.min_rotation_interval
     )
     if hold is not None:
-        return report.held(one, current, due_now, hold)
-    version = token(state.arn, due_now.cause, 0)
-    if version in {known.id for known in one.secrets.versions(state.arn)}:
-        return report.finished_before(one, current, due_now)
-    request = one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None
+        return report.held(one, current, due_now, hold) if configured(one.spec, state) else None
     progress = InProgress(
-        version_id=version, since=one.now, cause=due_now.kind, request=request, started_from=current, spec=spec_text(one.resource)
+        version_id=version,
+        attempt=attempt,
+        since=one.now,
+        cause=due_now.kind,
+        request=one.request[1] if one.request and requested else None,
+        started_from=current,
+        spec=spec_text(one.resource),
     )
     return report.begun(one, current, due_now, progress, facts)
 
 
-def _noticed(one: Pass, state: SecretState) -> Result[Current]:
-    """AWS's clock, or somebody, began a rotation: followed closely from here."""
-    progress = InProgress(version_id=state.pending or "", since=one.now, cause=AWS, started_from=state.current, step="aws")
+# AWSPENDING stands, and no rotation that we know of is under way
+
+
+def _pending(one: Pass, state: SecretState, pending: str) -> Result[Current]:
+    """AWS's clock, or somebody, began a rotation: followed closely from here; one that failed before is said to block."""
+    current = state.current or ""
+    if one.world.ages.known("tested", one.key) and not one.world.ages.older_than("tested", one.key, TEST, one.now):
+        return report.idle(one, current, wake=one.now + FOLLOW)
+    if any(line.version_id == pending and line.result == "Failed" for line in one.before.history):
+        return report.stuck(one, Current(current), stuck_text(one, pending), wake=one.now + timedelta(minutes=1))
     facts = hold_facts(one)
     held = [*facts.rollouts, *facts.jobs]
     notices = (Notice(True, "NotOurs", f"AWS's own clock rotates although {', '.join(held[:5])} would have held it back"),) if held else ()
-    return report.noticed(one, state.current or "", progress, wake=one.now + FOLLOW, notices=notices)
+    progress = InProgress(version_id=pending, since=one.now, cause=AWS, started_from=current, step="aws")
+    return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=notices)
+
+
+def stuck_text(one: Pass, version: str) -> str:
+    """Why nothing rotates, and the two ways out: which is right depends on what the database took."""
+    return (
+        f"AWSPENDING stands on version {version[:8]} and does not become AWSCURRENT: {one.spec.rotation.function_arn} failed or hangs; "
+        "see its log. Where CredentialVerified says that this version logs in, move AWSCURRENT to it, else take AWSPENDING off it: "
+        "AWS rotates no more before that (update-secret-version-stage)"
+    )
+
+
+# a rotation is under way
 
 
 def _follow(one: Pass, state: SecretState, progress: InProgress) -> Result[Current]:
     current, ours = state.current or "", progress.version_id
-    if current == ours:
-        return report.succeeded(one, Current(current, moved_at=one.now), progress)
+    if current == ours or PREVIOUS in state.versions.get(ours, ()):
+        ended = state.last_rotated if state.last_rotated and state.last_rotated >= progress.since else None
+        return report.succeeded(one, Current(current, moved_at=one.now), progress, ended=ended)
     if progress.step == "create":
         return _ask(one, state, progress)
     waited = one.now - progress.since
     if state.pending != ours:
-        return report.failed(
-            one,
-            current,
-            progress,
-            Reason.ROTATION_FAILED,
-            f"version {ours[:8]} lost AWSPENDING without becoming AWSCURRENT; see the log of {one.spec.rotation.function_arn}",
-        )
-    if waited >= GIVEN_UP and progress.cause != AWS:
-        return report.failed(one, current, progress, Reason.ROTATION_FAILED, stuck_text(one, ours, waited))
+        return _lost(one, state, progress, waited)
+    if waited >= GIVEN_UP:
+        return report.failed(one, current, progress, Reason.ROTATION_FAILED, stuck_text(one, ours))
+    seen = Current(current, pending_since=progress.since)
     if waited >= STUCK:
-        return fails(
-            Reason.ROTATION_FAILED,
-            stuck_text(one, ours, waited),
-            value=Current(current, pending_since=progress.since),
-            wake=one.now + EXPECT,
-        )
-    return report.under_way(one, Current(current, pending_since=progress.since), progress, "AWS runs the function", wake=one.now + FOLLOW)
+        return report.stuck(one, seen, stuck_text(one, ours), wake=one.now + EXPECT, began=progress)
+    return report.under_way(one, seen, progress, "AWS runs the function", wake=one.now + FOLLOW)
 
 
-def stuck_text(one: Pass, version: str, waited: timedelta) -> str:
-    minutes = int(waited.total_seconds() // 60)
-    return (
-        f"AWSPENDING has stood on version {version[:8]} for {minutes} min: {one.spec.rotation.function_arn} failed or "
-        "hangs; see its log, and take the label off before the next rotation"
-    )
+def _lost(one: Pass, state: SecretState, progress: InProgress, waited: timedelta) -> Result[Current]:
+    """AWSPENDING is gone, AWSCURRENT has not moved: somebody took it off; or AWS only tried a configuration, where we did not ask."""
+    current, ours = state.current or "", progress.version_id
+    if progress.cause == AWS and waited < STUCK:
+        ended = one.before.model_copy(update={"rotation": one.before.rotation.model_copy(update={"in_progress": None})})
+        return report.idle(replace(one, before=ended), current, wake=one.now)
+    if waited < SETTLE:
+        return report.under_way(one, Current(current, pending_since=progress.since), progress, "AWS begins", wake=one.now + FOLLOW)
+    text = f"version {ours[:8]} lost AWSPENDING without becoming AWSCURRENT; see the log of {one.spec.rotation.function_arn}"
+    return report.failed(one, current, progress, Reason.ROTATION_FAILED, text)
 
 
 def _ask(one: Pass, state: SecretState, progress: InProgress) -> Result[Current]:
     """RotateSecret, once a version id: AWS knows the token again."""
-    current, schedule = state.current or "", rotation.schedule_of(one.spec)
+    current, pending = state.current or "", state.pending
     asked = progress.model_copy(update={"step": "aws"})
-    if state.pending == progress.version_id:
+    if pending == progress.version_id:
         return report.noticed(one, current, asked, wake=one.now + FOLLOW)
-    rules = aws_rules(schedule) if schedule and not same_rules(state.rules, schedule) else {}
+    if pending and pending != current:
+        return _wait_or_fail(one, current, progress, f"AWSPENDING stands on version {pending[:8]}: take it off")
+    told = () if configured(one.spec, state) and state.function_arn else (_configured(one),)
     try:
         one.secrets.rotate(
-            state.arn, function_arn=one.spec.rotation.function_arn or "", rules=rules, immediately=True, token=progress.version_id
+            state.arn,
+            function_arn=one.spec.rotation.function_arn or "",
+            rules=_rules(one, state),
+            immediately=True,
+            token=progress.version_id,
         )
     except WrongState:
-        pending = state.pending
-        why = f"AWSPENDING stands on version {pending[:8]}: take it off" if pending else "the secret's state does not allow it"
-        return report.failed(one, current, progress, Reason.ROTATION_FAILED, f"AWS refuses to rotate: {why}")
+        return _wait_or_fail(one, current, progress, "the secret's state does not allow it")
     except Refused as refused:
         return report.failed(one, current, progress, refused.reason, refused.message)
-    return report.noticed(one, current, asked, wake=one.now + FOLLOW)
+    return report.noticed(one, current, asked, wake=one.now + FOLLOW, notices=told)
+
+
+def _wait_or_fail(one: Pass, current: str, progress: InProgress, why: str) -> Result[Current]:
+    """AWS has one rotation at a time, and calls it one when it only tries a configuration: seconds, unless it is stuck."""
+    if one.now - progress.since >= STUCK:
+        return report.failed(one, current, progress, Reason.ROTATION_FAILED, f"AWS refuses to rotate: {why}")
+    return report.under_way(one, Current(current), progress, f"AWS does not begin yet: {why}", wake=one.now + FOLLOW)
 
 
 def _rotated_by_aws(one: Pass, state: SecretState) -> Result[Current] | None:
     """A rotation that began and ended between two looks."""
-    last = state.last_rotated
-    known = one.before.rotation.last_rotated
-    if last is None or (known is not None and last <= known + timedelta(seconds=60)) or one.before.version_id in (None, state.current):
+    last, current, known = state.last_rotated, state.current or "", one.before.rotation.last_rotated
+    seen = max((moment for moment in (known, one.before.published_at) if moment), default=None)
+    if last is None or seen is None or last <= seen or one.before.version_id in (None, current):
         return None
-    progress = InProgress(version_id=state.current or "", since=last, cause=AWS, started_from=one.before.version_id, step="aws")
-    return report.succeeded(one, Current(state.current or "", moved_at=last), progress)
+    made = next((version.created for version in one.secrets.versions(state.arn) if version.id == current), None)
+    if made is None or made > last:
+        return None  # AWSCURRENT was moved by hand since
+    progress = InProgress(version_id=current, since=made, cause=AWS, started_from=one.before.version_id, step="aws")
+    return report.succeeded(one, Current(current, moved_at=last), progress, ended=last)

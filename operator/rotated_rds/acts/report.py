@@ -7,7 +7,7 @@ from rotated_rds import metrics
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation
 from rotated_rds.model.database import Verdict
-from rotated_rds.model.errors import Reason, known_reason
+from rotated_rds.model.errors import Reason, Refused, known_reason
 from rotated_rds.model.rotation import ROTATES, Due, HoldFacts, Kind
 from rotated_rds.model.schedule import describe
 from rotated_rds.model.status import (
@@ -112,7 +112,7 @@ def held(one: Pass, current: str, due_now: Due, hold: HeldBack) -> Result[Curren
 def begun(one: Pass, current: str, due_now: Due, progress: InProgress, facts: HoldFacts) -> Result[Current]:
     """Written down; the next pass, at once, carries it out."""
     status = _status(one, in_progress=progress, held_back=None)
-    cut = [*facts.rollouts, *facts.jobs] if due_now.kind is Kind.FORCED else []
+    cut = [*facts.rollouts, *facts.cut_off] if due_now.kind is Kind.FORCED else []
     notices = (Notice(True, "CredentialCutOff", f"force-rotate does not wait for {', '.join(cut[:10])}"),) if cut else ()
     text = f"rotating to version {progress.version_id[:8]}"
     return Result(Current(current), waits(text).outcome, one.now, {"rotation": status}, notices)
@@ -134,6 +134,18 @@ def noticed(one: Pass, current: str, progress: InProgress, *, wake: datetime, no
     )
 
 
+def unconfigured(one: Pass, current: str, refused: Refused) -> Result[Current]:
+    """AWS would not take the function or its schedule; what is AWSCURRENT is published all the same."""
+    return fails(refused.reason, refused.message, value=Current(current), rotation=_status(one, held_back=None))
+
+
+def stuck(one: Pass, current: Current, text: str, *, wake: datetime, began: InProgress | None = None) -> Result[Current]:
+    """AWSPENDING stands and does not move. A request other than the one that began this is told so at once: AWS would refuse it."""
+    asked = one.request is not None and (began is None or one.request[1] != began.request)
+    requests = answered(one, "Refused", text) if asked else one.before.requests
+    return fails(Reason.ROTATION_FAILED, text, value=current, wake=wake, rotation=_status(one, held_back=None), requests=requests)
+
+
 def abandoned(one: Pass, current: str, progress: InProgress, pending: str) -> Result[Current]:
     """Somebody else took AWSPENDING: theirs stands now."""
     text = f"version {pending[:8]} took AWSPENDING from our rotation to {progress.version_id[:8]}"
@@ -148,12 +160,19 @@ def failed(one: Pass, current: str, progress: InProgress, reason: Reason, text: 
     status = _status(one, in_progress=None, last_error=text, attempts=attempts, not_before=one.now + rotation.pause(progress.attempt))
     request = {"requests": answered_cause(one, progress, "Failed", text)}
     return fails(
-        reason, text, value=Current(current), wake=status.not_before, rotation=status, history=_history(one, progress, "Failed"), **request
+        reason,
+        text,
+        value=Current(current),
+        wake=status.not_before,
+        rotation=status,
+        history=_history(one, progress, "Failed", one.clock()),
+        **request,
     )
 
 
-def succeeded(one: Pass, current: Current, progress: InProgress) -> Result[Current]:
-    ended = one.clock()
+def succeeded(one: Pass, current: Current, progress: InProgress, *, ended: datetime | None = None) -> Result[Current]:
+    """AWSCURRENT has moved. ended: when, where AWS says so; else now."""
+    ended = ended or one.clock()
     status = _status(one, in_progress=None, last_error=None, attempts=None, not_before=None, last_rotated=ended, held_back=None)
     text = f"rotated to version {progress.version_id[:8]}"
     seconds = (ended - progress.since).total_seconds()
@@ -164,7 +183,7 @@ def succeeded(one: Pass, current: Current, progress: InProgress) -> Result[Curre
         f"{text} in {seconds:.1f} s" + (f"; next {status.next}" if status.next else ""),
         wake=rotation.next_moment(one.resource, one.spec, one.before.model_copy(update={"rotation": status}), one.now),
         rotation=status,
-        history=_history(one, progress, "Succeeded"),
+        history=_history(one, progress, "Succeeded", ended),
         requests=answered_cause(one, progress, "Done", text),
     )
 
@@ -178,8 +197,7 @@ def answered_cause(one: Pass, progress: InProgress, result: str, text: str) -> M
     return {**one.before.requests, name: answer}
 
 
-def _history(one: Pass, progress: InProgress, result: str) -> tuple[Rotated, ...]:
-    ended = one.clock()
+def _history(one: Pass, progress: InProgress, result: str, ended: datetime) -> tuple[Rotated, ...]:
     seconds = round((ended - progress.since).total_seconds(), 1)
     line = Rotated(version_id=progress.version_id, started=progress.since, finished=ended, result=result, seconds=seconds)  # pyright: ignore[reportArgumentType]  one of the three words
     return (line, *one.before.history)[:HISTORY_LIMIT]
