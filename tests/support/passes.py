@@ -1,5 +1,6 @@
 """Passes by hand: the operator's whole pipeline in the test's own process, on real parts, with the test's own clock; no engine, no kopf."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -57,9 +58,8 @@ class ByHand:
         api = Kubernetes(client.ApiClient(configuration), fence)
         house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10)
         clock = Clock()
-        world = World(
-            api, sessions(aws, fence), Logins(8), CaFiles([bed.authority.ca.certificate]), Claims(), house, Ages(), lambda _what: 0
-        )
+        logins = Logins(8, clock=lambda: time.monotonic() + clock.ahead.total_seconds())
+        world = World(api, sessions(aws, fence), logins, CaFiles([bed.authority.ca.certificate]), Claims(), house, Ages(), lambda _what: 0)
         return cls(world, Passes(world, Recorder(api, "by-hand"), clock), clock)
 
     def body(self, namespace: str, name: str) -> dict[str, Any]:

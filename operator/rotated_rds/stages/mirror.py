@@ -76,7 +76,9 @@ def _write(one: Pass, seen: Json | None, wanted: dict[str, Any]) -> None:
     if seen is None:
         created = one.world.kubernetes.create_secret(wanted)
         wanted["metadata"]["uid"] = created["metadata"]["uid"]
-    one.world.kubernetes.apply_secret(wanted)
+    applied = one.world.kubernetes.apply_secret(wanted)
+    if (fields := target.without_the_post(applied)) is not None:
+        one.world.kubernetes.set_managed_fields(applied, fields)
 
 
 def published(secret: Json, now: datetime) -> datetime:
