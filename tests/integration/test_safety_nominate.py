@@ -13,7 +13,7 @@ from rotated_rds.passes import Hint
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.support.databases import set_password
-from tests.support.scenes import FIRST, Scene
+from tests.support.safety import FIRST, Scene
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ def idle(one: Pass, current: str, wake: datetime | None = None) -> Result[Curren
     if error:
         old = one.before.condition(Condition.ROTATION_READY)
         reason = known_reason(old.reason) if old and old.status == "False" else Reason.ROTATION_FAILED
-        return fails(reason, error, value=Current(current), wake=one.before.rotation.not_before or wake, rotation=status)
+        pause = one.before.rotation.not_before
+        return fails(reason, error, value=Current(current), wake=pause if pause and pause > one.now else wake, rotation=status)
     if rotation.overdue(one.resource, one.spec, one.before, one.now):
         return fails(
             Reason.ROTATION_OVERDUE,
