@@ -23,6 +23,7 @@ from rotated_rds.model.verified import Current, Verified
 TRY_EVERY = timedelta(hours=6)
 RETRY_REFUSED = timedelta(minutes=5)
 ROTATING = timedelta(minutes=15)  # how long a refusal may come from a rotation by somebody else (SAFETY.md B5)
+SET_BY = timedelta(minutes=2)  # by then a function that AWS called has set its password, or failed before it
 BEHIND = timedelta(minutes=2)  # how long a proxy may lag before a SingleUser password is published all the same (B1)
 
 
@@ -50,6 +51,8 @@ def _next_try(one: Pass, current: Current) -> datetime:
     before = one.before
     last = before.database.last_verified if before.database else None
     if current.version != before.version_id or last is None or not one.settled(Kind.CREDENTIAL_VERIFIED) or one.asks("sync"):
+        return one.now
+    if current.pending_since is not None and last < current.pending_since + SET_BY <= one.now:
         return one.now
     jitter = int.from_bytes(hashlib.sha256(str(one.key).encode()).digest()[:4]) % 1800
     return last + TRY_EVERY + timedelta(seconds=jitter)
@@ -200,11 +203,15 @@ def _refused(one: Pass, endpoint: Endpoint, state: SecretState, current: Current
     if one.spec.user.on_refused == "Repair" and one.spec.method is Method.OPERATOR:
         return _repair(one, endpoint, fresh, current, credential, other)
     works = f"version {other.version[:8]} logs in" if other else "no other version logs in"
-    text = (
-        f"{what}; {works}. Set the password back in the database, annotate "
-        "rotated-rds.io/rotate for a new one, or set spec.user.onRefused: Repair"
-    )
-    return fails(Reason.LOGIN_FAILED, text, wake=one.now + RETRY_REFUSED)
+    return fails(Reason.LOGIN_FAILED, f"{what}; {works}. {_mend(one, other)}", wake=one.now + RETRY_REFUSED)
+
+
+def _mend(one: Pass, other: Credential | None) -> str:
+    """What may help, by who rotates."""
+    if one.spec.method is Method.OPERATOR:
+        return "Set the password back in the database, annotate rotated-rds.io/rotate for a new one, or set spec.user.onRefused: Repair"
+    move = ", or move AWSCURRENT to the version that logs in (update-secret-version-stage)" if other else ""
+    return f"Set AWSCURRENT's password in the database{move}"
 
 
 def _rotating(one: Pass, state: SecretState, current: Current) -> bool:
