@@ -107,6 +107,8 @@ def held(one: Pass, current: str, due_now: Due, hold: HeldBack) -> Result[Curren
     wake = one.now + _LOOK_AGAIN
     if rotation.overdue(one.resource, one.spec, one.before, one.now):
         return fails(Reason.ROTATION_OVERDUE, f"{hold.reason}: {hold.message}", value=Current(current), wake=wake, rotation=status)
+    if due_now.kind is Kind.FIRST:  # not Ready until it has ended
+        return waits(f"{hold.reason}: {hold.message}", reason=Reason.HELD_BACK, wake=wake, value=Current(current), rotation=status)
     return holds(Current(current), f"{hold.reason}: {hold.message}", reason=Reason.HELD_BACK, wake=wake, rotation=status)
 
 
