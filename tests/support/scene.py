@@ -46,7 +46,8 @@ class Scene:
     # given
 
     def resource(self, **spec: Any) -> Json:
-        return a_resource(self.cluster.namespace, self.name, self.database, self.user, **spec)
+        smallest = a_resource(self.cluster.namespace, self.name, self.database, self.user)
+        return {**smallest, "spec": merged(smallest["spec"], spec)}
 
     def given(self, **spec: Any) -> None:
         """The user, its first password and the resource; nobody has looked at it yet."""

@@ -142,7 +142,7 @@ def drifted(secret: Json, spec: Spec) -> bool:
 
 
 def without_the_post(secret: Json) -> list[Json] | None:
-    """Who owns which field, without what our first POST left, which would keep a key that is no longer wanted; None where it left nothing."""
+    """Who owns which field, without what our first POST left, which would keep keys no longer wanted; None where it left nothing."""
     fields = entries(secret, "metadata", "managedFields")
     rest = [one for one in fields if not (one.get("manager") == MANAGER and one.get("operation") == "Update")]
     return rest if len(rest) < len(fields) else None

@@ -41,9 +41,7 @@ def run(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
 
 
 def _looked_at(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
-    state = _describe(one)
-    if state is None:
-        return _missing(one, endpoint)
+    state = _describe(one) or _made(one, endpoint)
     one.world.ages.note("describe", one.key, one.now)
     _check_tenancy(one, state)
     if state.deleted_at:
@@ -103,7 +101,8 @@ def _check_tenancy(one: Pass, state: SecretState) -> None:
 # missing: never there, or deleted in AWS
 
 
-def _missing(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
+def _made(one: Pass, endpoint: Endpoint | None) -> SecretState:
+    """The secret that AWS did not have. Raises Refused, Unavailable."""
     name = creation.secret_name(one)
     if not one.spec.writes:
         raise Refused(
@@ -120,7 +119,7 @@ def _missing(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
     state = one.secrets.describe(name)
     if state is None:
         raise Unavailable(Reason.UNAVAILABLE, f"AWS does not show the new secret {name} yet; looking again")
-    return holds(state, f"AWS secret {state.name} created", secret_arn=state.arn)
+    return state
 
 
 # whose it is
