@@ -112,7 +112,7 @@ def _set(secrets: SecretsManager, asked: Asked, state: SecretState) -> None:
             raise Unavailable(Reason.UNAVAILABLE, f"somebody else moved {CURRENT} during the rotation; looking again")
         if not session.writer:
             raise Unavailable(Reason.UNREACHABLE, f"{endpoint.address} is not a writer now; the rotation waits for the writer")
-        if not _takes(endpoint, pending):
+        if not _takes(endpoint, pending, session):
             _change(session, endpoint, pending, opened_with)
 
 
@@ -162,7 +162,7 @@ def _change(session: Session, endpoint: Endpoint, pending: SecretValue, opened_w
         raise Unavailable(Reason.UNAVAILABLE, f"the password of {user!r} changed while we waited for its lock; looking again")
     session.check(user)
     session.set_password(user, pending.password, opened_with)
-    if _takes(endpoint, pending):
+    if _takes(endpoint, pending, session):
         return
     try:
         session.set_password(user, opened_with, pending.password)
@@ -173,11 +173,13 @@ def _change(session: Session, endpoint: Endpoint, pending: SecretValue, opened_w
     raise Refused(Reason.ROTATION_FAILED, "the database accepted the new password but refused its login; the old one was put back")
 
 
-def _takes(endpoint: Endpoint, value: SecretValue) -> bool:
-    """Whether the server takes a password. Raises Unavailable where the login says neither."""
+def _takes(endpoint: Endpoint, value: SecretValue, session: Session) -> bool:
+    """Whether the session's own node takes a password (SAFETY.md B2). Raises Unavailable where the login says neither."""
     login = databases.login(endpoint, value.username, value.password)
     if not login.verdict.proves and login.verdict is not Verdict.REFUSED:
         raise Unavailable(Reason.UNREACHABLE, f"the new password could not be tried at {endpoint.address}: {_told(login)}")
+    if login.verdict is Verdict.REFUSED and login.address != session.address:
+        raise Unavailable(Reason.UNREACHABLE, f"another node, {login.address}, refused the new password; looking again")
     return login.verdict.proves
 
 
