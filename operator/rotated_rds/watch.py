@@ -73,7 +73,7 @@ class Watch:
     def _compare(self, state: SecretState) -> None:
         """Poke who has this secret, if it looks different from last time."""
         keys = self.engine.keys_of(state.arn)
-        digest = hash((state.current, state.pending, state.description, state.kms_key_id, *sorted(state.tags.items()), state.deleted_at))
+        digest = _digest(state)
         if not keys or self._listed.get(state.arn) == digest:
             return
         self._listed[state.arn] = digest
@@ -150,6 +150,13 @@ class Watch:
             log.warning("%s put off: %s", what, problem.message)
             return False
         return True
+
+
+def _digest(state: SecretState) -> int:
+    """All of a listing that may be another than it should."""
+    labels = (state.current, state.pending, state.deleted_at)
+    rotation = (state.rotation_enabled, state.function_arn, *sorted(state.rules.items()))
+    return hash((labels, state.description, state.kms_key_id, tuple(sorted(state.tags.items())), rotation))
 
 
 def _quietly(work: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from rotated_rds.acts import creation
+from rotated_rds.acts.aws_rotation import configured
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients import addresses, databases
 from rotated_rds.clients.deadline import Deadline
@@ -22,7 +23,7 @@ from rotated_rds.model.secret import (
     drift,
     name_in,
 )
-from rotated_rds.model.spec import SecretSpec
+from rotated_rds.model.spec import Method, SecretSpec
 from rotated_rds.model.status import Kind, Notice, Result, fails, holds
 from rotated_rds.model.tenancy import Allow
 
@@ -71,7 +72,15 @@ def _speaks_of_change(one: Pass, listed: SecretState) -> bool:
     """What the sweep showed differs from what is known or wanted."""
     if listed.current != one.before.version_id or listed.deleted_at:
         return True
-    return one.spec.writes and (listed.owner != one.world.owner(one.key) or bool(drift(listed, creation.wanted(one.spec.secret))))
+    if not one.spec.writes:
+        return False
+    rotates = listed.pending not in (None, listed.current) or not _rotates_as_wanted(one, listed)
+    return rotates or listed.owner != one.world.owner(one.key) or bool(drift(listed, creation.wanted(one.spec.secret)))
+
+
+def _rotates_as_wanted(one: Pass, listed: SecretState) -> bool:
+    """AWS's own rotation: off with method Operator, configured as the spec says with Lambda."""
+    return configured(one.spec, listed) if one.spec.method is Method.LAMBDA else not listed.rotation_enabled
 
 
 def _told(one: Pass, state: SecretState) -> Iterator[Notice]:
