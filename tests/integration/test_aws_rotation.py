@@ -101,6 +101,20 @@ def test_a_schedule_changed_by_hand_is_repaired_without_a_rotation(stage: Stage)
     assert (stage.calls().count("RotateSecret"), stage.password) == (2, FIRST)
 
 
+def test_a_sweep_that_shows_another_schedule_is_reason_to_look(stage: Stage) -> None:
+    stage.given_lambda(spec=SCHEDULE)
+    stage.aws_has_rotated()
+    stage.later(minutes=1)
+    since = stage.last_call()
+    stage.swept()
+    assert stage.calls(since) == []
+    stage.secretsmanager.rotate_secret(SecretId=stage.arn, RotationRules={"ScheduleExpression": "rate(90 days)"}, RotateImmediately=False)
+    stage.aws_has_rotated(2)
+    stage.swept()
+    assert stage.calls(since) == ["DescribeSecret", "RotateSecret"]
+    assert stage.described()["RotationRules"] == RULES
+
+
 def test_a_rotation_that_somebody_else_began_is_followed_without_a_finalizer(stage: Stage) -> None:
     stage.given_lambda("hang", spec=SCHEDULE)
     stage.aws_has_rotated()

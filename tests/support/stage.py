@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from rotated_rds.clients.aws import AwsIdentity
+from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.status import Kind, Status
 from rotated_rds.passes import Hint
 from tests.bed.api import Api
@@ -14,7 +16,7 @@ from tests.bed.processes import until
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in
 from tests.support.operators import install
-from tests.support.passes import ByHand
+from tests.support.passes import ByHand, sessions
 from tests.support.resources import Cluster, Json, a_resource
 
 if TYPE_CHECKING:
@@ -85,6 +87,11 @@ class Stage:
         """Passes that read AWS, as after an event."""
         return self.hand.settle(self.cluster.namespace, self.name, Hint(look=True))
 
+    def swept(self) -> Status:
+        """Passes that have only what ListSecrets shows."""
+        listed = next(one for one in SecretsManager(sessions(self.eye, lambda _: None).of(AwsIdentity())).sweep([]) if one.arn == self.arn)
+        return self.hand.settle(self.cluster.namespace, self.name, Hint(listed=listed))
+
     def ask(self, request: str, text: str) -> Status:
         self.cluster.annotate(self.name, **{request: text})
         return self.settle()
@@ -146,7 +153,8 @@ class Stage:
         return [str(one["note"]) for one in self.cluster.events(self.name) if one["reason"] == reason]
 
     def described(self) -> dict[str, Any]:
-        return {**self.secretsmanager.describe_secret(SecretId=self.arn)}
+        shown = {**self.secretsmanager.describe_secret(SecretId=self.arn)}
+        return {key: shown[key] for key in shown if key != "ResponseMetadata"}
 
     def labels(self) -> dict[str, str]:
         """Label → version, as AWS has it."""
