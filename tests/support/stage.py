@@ -27,6 +27,13 @@ CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
 READS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "ListSecrets", "GetCallerIdentity"}
 
 
+def a_follower(namespace: str, name: str, database: Facts, secret: str) -> Json:
+    """A resource of method External. secret: a name or an ARN."""
+    whole = a_resource(namespace, name, database, "", rotation={"method": "External", "immediately": None}, secret={"name": secret})
+    del whole["spec"]["user"]
+    return whole
+
+
 @dataclass
 class Stage:
     """`aws` is the caller whom the operator's passes are; what the test itself asks goes by `eye`, another caller."""
