@@ -162,6 +162,11 @@ class Scene:
         set_password(self.database, self.user, password)
         return self.put_keys(password=password)
 
+    def moved_by_hand_to(self, password: str) -> str:
+        """A whole new AWSCURRENT by hand, with what AWS's own JSON needs."""
+        value = {"engine": self.database["engine"], "host": "localhost", "port": self.database["port"], "username": self.user}
+        return self.put(json.dumps({**value, "password": password, "dbname": "app"}))
+
     def given_secret_in_aws(self, password: str, *, name: str | None = None, tags: dict[str, str] | None = None, **keys: Any) -> str:
         """An AWS secret of somebody's, with a user whose password it is; its ARN."""
         new_user(self.database, self.user, password)

@@ -57,9 +57,13 @@ def _due(one: Pass, endpoint: Endpoint | None, state: SecretState, *, created: b
 def _moves(one: Pass, endpoint: Endpoint, state: SecretState) -> bool:
     """AWSCURRENT is for another endpoint, and logs in at this one (SAFETY.md E5). What cannot be read is for the next stage to say."""
     current = state.current or ""
+    known = f"{current} is for {endpoint.address}"
+    if one.world.ages.known(known, one.key):
+        return False
     try:
         value = one.secrets.value(state.arn, current, CURRENT)
         if value is None or value.host is None or _is_for(value, endpoint):
+            one.world.ages.note(known, one.key, one.now)
             return False
     except Refused as malformed:
         if malformed.reason is Reason.MALFORMED_SECRET:

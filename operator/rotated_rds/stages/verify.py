@@ -35,7 +35,7 @@ def run(one: Pass, endpoint: Endpoint, state: SecretState, current: Current) -> 
         version, reader = current.version, one.secrets
         return holds(
             Verified(version, lambda: _read(reader, state.arn, version), read=False, username=one.before.username),
-            _text(one.before.username or "", endpoint),
+            _text(one, one.before.username or "", endpoint),
             wake=due,
         )
     credential = _known_credential(one, current.version) or _read(one.secrets, state.arn, current.version)
@@ -90,27 +90,36 @@ def _verified(one: Pass, state: SecretState, current: Current, credential: Crede
     )
 
 
-def _text(user: str, endpoint: Endpoint) -> str:
-    return f"{user} logs in to {endpoint.engine} at {endpoint.address}"
+def _text(one: Pass, user: str, endpoint: Endpoint) -> str:
+    at = f" and at {front.address}" if (front := _front(one, endpoint)) else ""
+    return f"{user} logs in to {endpoint.engine} at {endpoint.address}{at}"
 
 
 # applications' own endpoint
 
 
+def _front(one: Pass, endpoint: Endpoint) -> Endpoint | None:
+    """What applications connect to, where that is not the database itself."""
+    wanted = one.spec.target.endpoint
+    if wanted is None:
+        return None
+    return replace(endpoint, host=wanted.host, port=wanted.port or endpoint.port, tls=replace(endpoint.tls, server_name=None))
+
+
 def _at_target(one: Pass, endpoint: Endpoint, verified: Verified, credential: Credential) -> Result[Verified]:
     """What applications connect to must take the credential too, before it is published."""
-    wanted = one.spec.target.endpoint
-    text, said = _text(credential.username, endpoint), {"last_verified": one.now}
-    if wanted is None:
-        return holds(verified, text, said=said)
-    front = replace(endpoint, host=wanted.host, port=wanted.port or endpoint.port, tls=replace(endpoint.tls, server_name=None))
+    front, user = _front(one, endpoint), credential.username
+    well = holds(verified, _text(one, user, endpoint), said={"last_verified": one.now})
+    if front is None:
+        return well
     again = one.asks("sync") or _second_try(one, verified.version)
-    login = one.world.logins.try_version(front, credential.version, credential.username, credential.password, again=again)
+    login = one.world.logins.try_version(front, credential.version, user, credential.password, again=again)
     if login.verdict is Verdict.OK:
-        return holds(verified, f"{text} and at {front.address}", said=said)
+        return well
     if login.code == QUEUED:
         return _queued(one, verified)
-    return _behind(one, verified, f"{text}, not at spec.target.endpoint {front.address} ({login.verdict} {login.code})")
+    text = f"{user} logs in to {endpoint.address}, not at spec.target.endpoint {front.address} ({login.verdict} {login.code})"
+    return _behind(one, verified, text)
 
 
 def _second_try(one: Pass, version: str) -> bool:
