@@ -12,7 +12,7 @@ from kubernetes import client, config
 from rotated_rds.clients.aws import AwsSessions
 from rotated_rds.clients.cafiles import CaFiles
 from rotated_rds.clients.events import Recorder
-from rotated_rds.clients.kubernetes import Kubernetes
+from rotated_rds.clients.kubernetes import Kubernetes, once
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.world import Ages, House, World
 from rotated_rds.model.claims import Claims
@@ -55,7 +55,7 @@ class ByHand:
         configuration = client.Configuration()
         kubeconfig = str(service_account_kubeconfig(bed, HOME, HOME))
         config.load_kube_config(kubeconfig, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
-        api = Kubernetes(client.ApiClient(configuration), fence)
+        api = Kubernetes(once(configuration), fence)
         house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10)
         clock = Clock()
         logins = Logins(8, clock=lambda: time.monotonic() + clock.ahead.total_seconds())

@@ -16,7 +16,8 @@ from rotated_rds.model.document import Json, text
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
 
-WRITE_SECONDS = 3.0
+_CONNECT_SECONDS, _READ_SECONDS = 1.0, 30.0
+WRITE_SECONDS = 3.0  # all of a write, its connection too (SAFETY.md A4)
 _OURS = f"/apis/{GROUP}/{VERSION}"
 
 
@@ -52,6 +53,12 @@ def connect(threads: int) -> client.ApiClient:
     except ConfigException:
         config.load_kube_config(client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
     configuration.connection_pool_maxsize = threads
+    return once(configuration)
+
+
+def once(configuration: client.Configuration) -> client.ApiClient:
+    """A client that sends each request once: urllib3 by itself would repeat some, past their time (SAFETY.md A4)."""
+    configuration.retries = urllib3.Retry(0, redirect=0)
     return client.ApiClient(configuration)
 
 
@@ -208,10 +215,11 @@ class Kubernetes:
         """One request. Raises Gone (404), Conflict (409), Refused(Forbidden, Rejected), Unavailable."""
         where = quote(path) + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content}
+        patience = _READ_SECONDS if method == "GET" else WRITE_SECONDS - _CONNECT_SECONDS
         api: Any = self._api  # the generated client is untyped
         try:
             prepared = api.param_serialize(method, where, header_params=headers, body=body, auth_settings=["BearerToken"])
-            answer = api.call_api(*prepared, _request_timeout=(1.0, WRITE_SECONDS if method != "GET" else 30.0))
+            answer = api.call_api(*prepared, _request_timeout=(_CONNECT_SECONDS, patience))
             raw = answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(Reason.UNAVAILABLE, f"the API server did not answer ({type(error).__name__}); tried again") from None

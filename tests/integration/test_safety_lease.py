@@ -1,0 +1,198 @@
+"""SAFETY.md A4: who leads. Two Lease holders on a real API server, each with a clock of its own."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from kubernetes import client, config
+
+from rotated_rds.clients.kubernetes import Kubernetes, once
+from rotated_rds.clients.lease import DURATION, EVERY, Lease
+from rotated_rds.model.errors import Unavailable
+from tests.bed.api import Api
+from tests.bed.bed import Bed, Facts
+from tests.bed.kubeconfig import service_account_kubeconfig
+from tests.bed.processes import until
+from tests.support.aws import Aws
+from tests.support.operators import HOME, Operator, install, running
+
+
+@dataclass
+class Clock:
+    """A monotonic clock that goes when told to. step: seconds that go by after each look."""
+
+    now: float = 1000.0
+    step: float = 0.0
+
+    def __call__(self) -> float:
+        now, self.now = self.now, self.now + self.step
+        return now
+
+
+@dataclass
+class Replica:
+    kubernetes: Kubernetes
+    name: str
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.lease = Lease(self.kubernetes, HOME, self.name, f"replica-{secrets.token_hex(4)}", self.clock)
+
+
+@pytest.fixture
+def kube(bed: Bed, api: Api) -> Kubernetes:
+    install(api)
+    configuration = client.Configuration()
+    kubeconfig = str(service_account_kubeconfig(bed, HOME, HOME))
+    config.load_kube_config(kubeconfig, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
+    return Kubernetes(once(configuration), lambda _seconds: None)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"lease-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def first(kube: Kubernetes, name: str) -> Replica:
+    return Replica(kube, name)
+
+
+@pytest.fixture
+def second(kube: Kubernetes, name: str) -> Replica:
+    return Replica(kube, name)
+
+
+def path(name: str) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{HOME}/leases/{name}"
+
+
+def test_A4_one_takes_it_the_other_does_not(first: Replica, second: Replica) -> None:
+    assert first.lease.attempt()
+    assert not second.lease.attempt()
+    assert (first.lease.left(), second.lease.left()) == (DURATION, 0.0)
+
+
+def test_A4_of_many_that_try_at_the_same_moment_one_takes_it(kube: Kubernetes, name: str) -> None:
+    replicas = [Replica(kube, name) for _ in range(6)]
+    together, taken = threading.Barrier(len(replicas)), list[str]()
+
+    def try_it(one: Replica) -> None:
+        together.wait()
+        if one.lease.attempt():
+            taken.append(one.lease.identity)
+
+    threads = [threading.Thread(target=try_it, args=(one,)) for one in replicas]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 1
+    held = kube.get(path(name))
+    assert held is not None
+    assert held["spec"]["holderIdentity"] == taken[0]
+
+
+def test_A4_it_is_renewed_long_before_it_ends(first: Replica, second: Replica) -> None:
+    assert EVERY * 3 < DURATION
+    assert first.lease.attempt()
+    for _ in range(10):
+        first.clock.now += EVERY
+        second.clock.now += EVERY
+        assert first.lease.attempt()
+        assert first.lease.left() == DURATION
+        assert not second.lease.attempt(), "what is renewed is not taken"
+
+
+def test_A4_it_is_taken_over_only_after_its_whole_time_as_the_taker_saw_it(first: Replica, second: Replica) -> None:
+    assert first.lease.attempt()
+    assert not second.lease.attempt()
+    second.clock.now += DURATION
+    assert not second.lease.attempt(), "not longer than its time"
+    second.clock.now += 0.1
+    assert second.lease.attempt()
+    first.clock.now += DURATION + 0.1
+    assert first.lease.left() == 0.0
+    assert not first.lease.attempt(), "who lost it knows"
+
+
+def test_A4_a_holder_whose_clock_is_wrong_is_not_robbed(api: Api, first: Replica, second: Replica) -> None:
+    assert first.lease.attempt()
+    past = {"spec": {"renewTime": "2001-01-01T00:00:00.000000Z"}}
+    api.call("PATCH", path(first.name), past, content="application/merge-patch+json")
+    assert not second.lease.attempt()
+    second.clock.now += DURATION
+    assert not second.lease.attempt()
+
+
+def test_A4_the_takers_patience_begins_anew_with_each_renewal(first: Replica, second: Replica) -> None:
+    assert first.lease.attempt()
+    assert not second.lease.attempt()
+    second.clock.now += DURATION
+    assert first.lease.attempt()
+    second.clock.now += 1
+    assert not second.lease.attempt()
+    second.clock.now += DURATION
+    assert not second.lease.attempt()
+    second.clock.now += 0.1
+    assert second.lease.attempt()
+
+
+def test_A4_the_time_counts_from_before_the_request_went_out(first: Replica) -> None:
+    first.clock.step = 2.0
+    assert first.lease.attempt()
+    first.clock.step = 0.0
+    assert first.lease.left() == DURATION - 2.0
+
+
+def test_A4_given_back_it_is_taken_at_once(first: Replica, second: Replica) -> None:
+    assert first.lease.attempt()
+    assert not second.lease.attempt()
+    first.lease.release()
+    assert first.lease.left() == 0.0
+    assert second.lease.attempt()
+
+
+def test_A4_who_does_not_hold_it_gives_nothing_back(first: Replica, second: Replica) -> None:
+    assert first.lease.attempt()
+    second.lease.release()
+    assert not second.lease.attempt()
+
+
+def test_A4_a_write_begins_only_while_more_is_left_than_it_takes(first: Replica) -> None:
+    with pytest.raises(Unavailable, match="Lease"):
+        first.lease.fence(0.0)
+    assert first.lease.attempt()
+    first.lease.fence(4.0)
+    first.clock.now += DURATION - 4.0
+    with pytest.raises(Unavailable, match="Lease"):
+        first.lease.fence(4.0)
+    first.lease.fence(3.9)
+
+
+def test_A4_a_replica_whose_lease_was_taken_ends(bed: Bed, api: Api, namespace: str, aws: Facts) -> None:
+    with running(Operator(bed, Aws(aws), (namespace,))) as operator:
+        robbed = {"spec": {"holderIdentity": "somebody else"}}
+        api.call("PATCH", path(operator.release), robbed, content="application/merge-patch+json")
+        until("the robbed replica ends", ended(operator), seconds=10)
+        assert "the Lease is lost" in operator.log
+        assert api.call("GET", path(operator.release))["spec"]["holderIdentity"] == "somebody else"
+
+
+def test_A4_a_standby_acts_when_the_leader_stops(bed: Bed, namespace: str, aws: Facts) -> None:
+    with running(Operator(bed, Aws(aws), (namespace,))) as leader:
+        standby = Operator(bed, Aws(aws), (namespace,), release=leader.release, starts=10)
+        standby.start()
+        try:
+            until("the standby watches", lambda: "listens on port" in standby.log, seconds=30)
+            assert "this replica leads" not in standby.log
+            leader.stop()
+            until("the standby leads", lambda: "this replica leads" in standby.log, seconds=5)
+        finally:
+            standby.stop()
+
+
+def ended(operator: Operator) -> Callable[[], bool]:
+    return lambda: operator.process is not None and operator.bed.processes.named(operator.name) is None

@@ -1,0 +1,179 @@
+"""SAFETY.md A4: every write has a fixed time and one attempt, and begins only while the Lease lasts longer than that."""
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+from kubernetes import client, config
+from pydantic import SecretStr
+
+from rotated_rds.clients import aws as aws_clients
+from rotated_rds.clients import kubernetes as kubernetes_client
+from rotated_rds.clients.aws import AwsIdentity, NoAnswer
+from rotated_rds.clients.databases import LostAnswer
+from rotated_rds.clients.kubernetes import Kubernetes, once
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
+from rotated_rds.model.errors import Reason, Unavailable
+from tests.bed.api import Api
+from tests.bed.bed import Bed, Facts
+from tests.bed.kubeconfig import service_account_kubeconfig
+from tests.support.aws import Aws
+from tests.support.logins import ENGINES, endpoint, made_at, own_session
+from tests.support.operators import HOME, install
+from tests.support.outages import another, frozen
+from tests.support.passes import sessions
+from tests.support.safety import FIRST, Scene, within
+from tests.support.tcp import Relay
+
+GRACE = 0.8  # seconds that this machine may be late
+
+
+@dataclass
+class Fence:
+    """A Lease with so many seconds left."""
+
+    left: float = 15.0
+
+    def __call__(self, seconds: float) -> None:
+        if self.left <= seconds:
+            raise Unavailable(Reason.UNAVAILABLE, "the Lease ends")
+
+
+@pytest.fixture
+def here(aws: Facts) -> Generator[Aws]:
+    made = Aws(aws)
+    yield made
+    made.control.reset()
+
+
+def configured(bed: Bed) -> client.Configuration:
+    configuration = client.Configuration()
+    kubeconfig = str(service_account_kubeconfig(bed, HOME, HOME))
+    config.load_kube_config(kubeconfig, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
+    return configuration
+
+
+def client_of(bed: Bed, fence: Fence, port: int | None = None) -> Kubernetes:
+    configuration = configured(bed)
+    if port is not None:
+        configuration.refresh_api_key_hook = None  # it would set the kubeconfig's host again
+        configuration.host = f"https://127.0.0.1:{port}"
+    return Kubernetes(once(configuration), fence)
+
+
+# AWS
+
+
+def test_A4_an_aws_write_that_gets_no_answer_ends_in_its_time_and_is_not_repeated(here: Aws) -> None:
+    calls = sessions(here, Fence()).of(AwsIdentity())
+    held = here.control.fault("hold-before", "CreateSecret", count=None)
+    answer, took = within(aws_clients.WRITE_SECONDS + GRACE, lambda: calls.write("secretsmanager", "create_secret", Name=here.caller))
+    assert isinstance(answer, NoAnswer)
+    assert took >= 2.5, "it waits for an answer"
+    here.control.release(held, drop=True)
+    assert here.control.counts()["secretsmanager.CreateSecret"] == {"lost": 1}
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError", "ServiceUnavailable"])
+def test_A4_an_aws_write_that_fails_is_not_repeated_by_the_client(here: Aws, code: str) -> None:
+    calls = sessions(here, Fence()).of(AwsIdentity())
+    here.control.fault("error", "CreateSecret", code=code, count=None)
+    with pytest.raises(Unavailable):
+        calls.write("secretsmanager", "create_secret", Name=here.caller)
+    assert here.control.counts()["secretsmanager.CreateSecret"] == {code: 1}
+
+
+def test_A4_an_aws_write_begins_only_with_more_lease_left_than_it_takes(here: Aws) -> None:
+    fence = Fence(left=aws_clients.WRITE_SECONDS)
+    calls = sessions(here, fence).of(AwsIdentity())
+    with pytest.raises(Unavailable, match="Lease"):
+        calls.write("secretsmanager", "create_secret", Name=here.caller)
+    assert here.control.counts() == {}
+    fence.left += 0.1
+    calls.write("secretsmanager", "create_secret", Name=here.caller)
+    assert here.control.counts()["secretsmanager.CreateSecret"] == {"OK": 1}
+
+
+def test_A4_an_aws_read_needs_no_lease(here: Aws) -> None:
+    sessions(here, Fence(left=0.0)).of(AwsIdentity()).read("secretsmanager", "list_secrets", MaxResults=1)
+
+
+# the API server
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_A4_a_kubernetes_write_that_gets_no_answer_ends_in_its_time_and_is_not_repeated(bed: Bed, api: Api, method: str) -> None:
+    install(api)
+    with Relay(api_port(bed)) as relay:
+        relay.black_hole()
+        calls = client_of(bed, Fence(), relay.port)
+        answer, took = within(kubernetes_client.WRITE_SECONDS + GRACE, lambda: calls.write(method, "/api/v1/namespaces/none/secrets", {}))
+        assert isinstance(answer, Unavailable)
+        assert took >= 0.9
+        assert relay.connections == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_A4_a_kubernetes_write_whose_answer_is_lost_is_not_repeated(bed: Bed, api: Api, method: str) -> None:
+    install(api)
+    with Relay(api_port(bed)) as relay:
+        calls = client_of(bed, Fence(), relay.port)
+        calls.call("GET", "/version")
+        before = relay.flights
+        relay.black_hole()
+        answer, _ = within(kubernetes_client.WRITE_SECONDS + GRACE, lambda: calls.write(method, "/api/v1/namespaces/none/secrets", {}))
+        assert isinstance(answer, Unavailable)
+        assert relay.flights == before + 1
+
+
+def test_A4_a_kubernetes_write_begins_only_with_more_lease_left_than_it_takes(bed: Bed, api: Api, namespace: str) -> None:
+    install(api)
+    fence = Fence(left=kubernetes_client.WRITE_SECONDS)
+    calls = client_of(bed, fence)
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "fenced", "namespace": namespace}}
+    with pytest.raises(Unavailable, match="Lease"):
+        calls.create_secret(secret)
+    assert calls.secret(namespace, "fenced") is None
+    fence.left += 0.1
+    calls.create_secret(secret)
+    assert calls.secret(namespace, "fenced") is not None
+
+
+def api_port(bed: Bed) -> int:
+    return urlsplit(str(configured(bed).host)).port or 0
+
+
+# databases
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_A4_a_change_of_password_that_gets_no_answer_ends_in_its_time(bed: Bed, engine: str) -> None:
+    with another(bed, engine) as facts:
+        user = made_at(facts)
+        with own_session(endpoint(facts), user) as session, frozen(bed, facts):
+            change = lambda: session.set_password(user.name, SecretStr("New-Passw0rd"), SecretStr(user.password))  # noqa: E731
+            answer, _ = within(STATEMENT_TIMEOUT.total_seconds() + GRACE, change)
+            assert isinstance(answer, (LostAnswer, Unavailable))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_A4_a_change_of_password_begins_only_with_more_lease_left_than_it_takes(
+    bed: Bed, api: Api, namespace: str, aws: Facts, engine: str, request: pytest.FixtureRequest
+) -> None:
+    fence = Fence()
+    scene = Scene.at(bed, api, namespace, request.getfixturevalue(engine), aws, fence=fence).begin()
+    ours = scene.begin_rotation("next")
+    held = scene.aws.control.fault("hold-before", "GetSecretValue", after=1)  # AWSCURRENT's value; then the new one, read back
+    rotating = threading.Thread(target=lambda: within(30, scene.turn))
+    rotating.start()
+    assert scene.aws.control.wait_held(held)
+    fence.left = STATEMENT_TIMEOUT.total_seconds()
+    scene.aws.control.release(held)
+    rotating.join()
+    assert not scene.logs_in(scene.password(ours))
+    assert scene.logs_in(FIRST)
+    fence.left = 15.0
+    scene.settle()
+    assert scene.expect_one_credential() == ours
