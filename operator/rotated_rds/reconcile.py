@@ -32,9 +32,14 @@ def reconcile(one: Pass) -> Reconciled:
     run = Pipeline(one)
     endpoint = run(Kind.DATABASE_RESOLVED, lambda: database.run(one))
     state = run(Kind.SECRET_READY, lambda: secret.run(one, endpoint))
+    run.moved = state is not None and state.current != one.before.version_id
     current = run(Kind.ROTATION_READY, lambda: rotation.run(one, endpoint, state) if state else None)
+    run.moved = run.moved or (current is not None and current.version != one.before.version_id)
     verified = run(Kind.CREDENTIAL_VERIFIED, lambda: verify.run(one, endpoint, state, current) if endpoint and state and current else None)
-    published = run(Kind.MIRRORED, lambda: mirror.run(one, endpoint, verified) if endpoint and verified else None)
+    published = run(
+        Kind.MIRRORED,
+        lambda: mirror.run(one, endpoint, verified, remembered=state.remembered) if endpoint and state and verified else None,
+    )
     run(Kind.WORKLOADS_CURRENT, lambda: workloads.run(one, published) if published else None)
     return run.ended(frozenset(state.versions) if state and not state.remembered else frozenset())
 
@@ -49,6 +54,7 @@ class Pipeline:
     wakes: list[datetime] = field(default_factory=list[datetime])
     notices: list[Notice] = field(default_factory=list[Notice])
     troubled: bool = False
+    moved: bool = False  # AWSCURRENT is another version than the published one
 
     def __call__(self, kind: Kind, stage: Callable[[], Result[T] | None]) -> T | None:
         before = self.one.before.condition(kind)
@@ -56,7 +62,8 @@ class Pipeline:
             result = stage()
         except Problem as problem:
             metrics.RECONCILE_ERRORS.labels(kind, problem.reason).inc()
-            self.outcomes[kind] = outcome_of(problem, before, self.one.generation)
+            # What held, held for the version before: else the next pass would take that one for AWSCURRENT, and publish it again.
+            self.outcomes[kind] = outcome_of(problem, None if self.moved else before, self.one.generation)
             self.troubled = True
             return None
         if result is None:

@@ -12,13 +12,18 @@ from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Problem, Reason, Unavailable
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.spec import Spec
-from rotated_rds.model.status import Kind, Result, holds
+from rotated_rds.model.status import Kind, Result, holds, waits
 from rotated_rds.model.verified import Published, Verified
 
 
-def run(one: Pass, endpoint: Endpoint, verified: Verified) -> Result[Published]:
-    """Apply the Secret unless it already stands so. The password is read from AWS only when it has to be written."""
+def run(one: Pass, endpoint: Endpoint, verified: Verified, *, remembered: bool) -> Result[Published]:
+    """Apply the Secret unless it already stands so. The password is read from AWS only when it has to be written.
+
+    remembered: the version is the one that status tells, and AWS was not asked.
+    """
     seen = one.world.kubernetes.secret(one.key.namespace, one.resource.target)
+    if remembered and seen is not None and _holds_another(one, seen, verified):
+        return waits(f"Secret {one.resource.target} holds another version than status tells: AWS is asked", wake=one.now)
     since = _since(one, seen, verified)
     if seen is not None and _quiet(one, seen, verified):
         return _result(one, verified, since)
@@ -29,6 +34,11 @@ def run(one: Pass, endpoint: Endpoint, verified: Verified) -> Result[Published]:
         _write(one, seen, wanted)
         _measure(one, verified)
     return _result(one, verified, since)
+
+
+def _holds_another(one: Pass, seen: Json, verified: Verified) -> bool:
+    """Perhaps a newer one, published by a pass that was killed before its status stood: memory must not put an old one over it."""
+    return target.is_ours(seen, one.resource) and target.annotation(seen, target.VERSION_ID) != verified.version
 
 
 def _since(one: Pass, seen: Json | None, verified: Verified) -> datetime:
