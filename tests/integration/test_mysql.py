@@ -5,7 +5,7 @@ from collections.abc import Generator
 import pytest
 from pydantic import SecretStr
 
-from rotated_rds.model.database import Tls, TlsMode
+from rotated_rds.model.database import Tls, TlsMode, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from tests.bed.bed import Bed, Facts
 from tests.support.databases import Options, can_log_in, drop_user, execute_as_root, logged, new_master
@@ -194,3 +194,13 @@ def test_a_user_that_is_gone_is_not_found_by_check_nor_by_the_change(database: F
         with pytest.raises(Refused) as gone:
             session.set_password(user.name, SecretStr(NEW), None)
     assert gone.value.reason is Reason.USER_NOT_FOUND
+
+
+def test_B6_a_login_without_TLS_does_not_lean_on_one_with_it_before(mysql: Facts) -> None:
+    plain = endpoint(mysql, Tls(TlsMode.DISABLE))
+    with user_at(mysql, Options(plugin="caching_sha2_password")) as user:
+        assert log_in_at(plain, user).verdict is Verdict.OK  # the server has not cached it: by the server's RSA key
+        assert log_in_at(endpoint(mysql), user).verdict is Verdict.OK
+        execute_as_root(mysql, "FLUSH PRIVILEGES")  # as after a failover
+        assert log_in_at(plain, user).verdict is Verdict.OK
+        assert log_in_at(plain, User(user.name, "wrong")).verdict is Verdict.REFUSED
