@@ -20,6 +20,7 @@ from rotated_rds.passes import End, Hint
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+_PRESSING = 3600.0
 Body = Mapping[str, Any]
 
 
@@ -114,6 +115,10 @@ class Engine:
         elif unless is None or not unless():
             entry.poked = True
             self._schedule(key, entry, 0.0)
+
+    def press(self, key: Key) -> None:
+        """Look at this resource before all others that are due."""
+        self._schedule(key, self._entries[key], -_PRESSING)
 
     def drop(self, key: Key) -> None:
         """The resource is gone."""

@@ -119,6 +119,17 @@ class Passes:
         return self.world.kubernetes.set_finalizers(Key(place["namespace"], place["name"]), rest, place["resourceVersion"])
 
 
+def is_pressing(body: Body, now: datetime) -> bool:
+    """In mid-rotation or in its window: to be looked at before the others at a start (SAFETY.md A7)."""
+    resource, before = read_resource(body)
+    if before.rotation.in_progress is not None:
+        return True
+    try:
+        return resource.spec is not None and rotation.in_window(resource, resource.spec, before, now)
+    except Refused:
+        return False  # a schedule that cannot be read
+
+
 def method_changed(spec: Spec, before: Status) -> Refused | None:
     """Who rotates cannot change on a live resource yet (SAFETY.md E4): said before anything is touched."""
     began_as = before.rotation.method

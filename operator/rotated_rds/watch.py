@@ -126,6 +126,11 @@ class Watch:
                 asyncio.get_running_loop().call_later(2.0**held.looks, self._look_again, name)
                 held.looks += 1
 
+    def drop(self, key: Key) -> None:
+        """The resource is gone: nobody waits for these messages; one that comes again is unknown."""
+        for name in [name for name, held in self._held.items() if held.key == key]:
+            del self._held[name]
+
     def _look_again(self, name: str) -> None:
         held = self._held.get(name)
         if held is None:

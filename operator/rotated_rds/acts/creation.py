@@ -110,7 +110,9 @@ def finish_first(one: Pass, endpoint: Endpoint, state: SecretState) -> None:
     if value is None:
         raise Unavailable(Reason.UNAVAILABLE, "AWS does not show the first version's value yet; looking again")
     admin = _admin(one, endpoint, value.username)
-    first.set_first(one.world.logins, endpoint, admin, version, value.username, value.password, take_over=one.spec.user.take_over)
+    first.set_first(
+        one.secrets, one.world.logins, endpoint, admin, version, value.username, value.password, take_over=one.spec.user.take_over
+    )
 
 
 def _admin(one: Pass, endpoint: Endpoint, user: str) -> Opener:

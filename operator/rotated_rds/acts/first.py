@@ -11,6 +11,7 @@ from rotated_rds.clients.aws import Exists
 from rotated_rds.clients.databases import Session
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model.credential import SecretValue, new_value
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
@@ -70,12 +71,21 @@ def check_user(session: Session, user: str, *, take_over: bool) -> None:
 
 
 def set_first(
-    logins: Logins, endpoint: Endpoint, admin: Opener, version: str, username: str, password: SecretStr, *, take_over: bool
+    secrets: SecretsManager,
+    logins: Logins,
+    endpoint: Endpoint,
+    admin: Opener,
+    version: str,
+    username: str,
+    password: SecretStr,
+    *,
+    take_over: bool,
 ) -> None:
     """An administrator sets the stored first password, unless it logs in already. Raises Refused, Unavailable; it may be repeated."""
     with databases.session(endpoint, admin.username, admin.password, user=username, admin=True) as session:
         if logins.try_version(endpoint, version, username, password, again=True).verdict.proves:
             return
         check_user(session, username, take_over=take_over)
+        secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())  # SAFETY.md A4
         session.set_password(username, password, None)
     logins.forget(version)

@@ -13,13 +13,12 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import kopf
-from pythonjsonlogger.json import JsonFormatter
 
 from rotated_rds import __version__, handlers, health, metrics
 from rotated_rds.clients import kubernetes
@@ -33,11 +32,12 @@ from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.memory import Lists
 from rotated_rds.clients.queue import Queue
 from rotated_rds.clients.world import Ages, House, World
+from rotated_rds.commands import logs
 from rotated_rds.engine import Engine
 from rotated_rds.model.claims import Claims
 from rotated_rds.model.errors import Problem, Refused
 from rotated_rds.model.resource import GROUP, PLURAL, Key
-from rotated_rds.passes import Passes
+from rotated_rds.passes import Passes, is_pressing
 from rotated_rds.settings import Settings, load_tenancy
 from rotated_rds.tally import Tally
 from rotated_rds.watch import Watch
@@ -52,7 +52,7 @@ GRACE = 10.0  # seconds that passes under way may take after SIGTERM
 
 def run(settings: Settings) -> None:
     """Run until SIGTERM, or until the Lease is lost. Raises click.ClickException for what a person must mend first."""
-    _log(settings)
+    logs.set_up(settings)
     check_libpq()
     try:
         operator = Operator.build(settings)
@@ -72,7 +72,7 @@ class Operator:
     engine: Engine
     watch: Watch
     tally: Tally
-    _listed: bool = False
+    _listed: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _turned: float = 0.0
 
@@ -100,7 +100,7 @@ class Operator:
         leads = (lambda: lease.left() > 0) if lease else (lambda: True)
 
         def forget(key: Key) -> None:
-            for memory in (world.ages, world.claims, tally):
+            for memory in (world.ages, world.claims, tally, watch):
                 memory.drop(key)
 
         engine = Engine(passes.run, forget, ThreadPoolExecutor(settings.workers, "pass"), settings.workers, leads, cluster)
@@ -120,7 +120,7 @@ class Operator:
                 ("stop", self._stopping.wait()),
                 ("lease", self._keep_lease()),
                 ("kopf", self._kopf()),
-                ("engine", self.engine.run()),
+                ("engine", self._passes()),
                 ("relist", self._relist()),
                 ("sweep", self.watch.sweep_forever()),
                 ("queue", self.watch.queue_forever()),
@@ -175,7 +175,7 @@ class Operator:
         """Our own list: what we missed is seen, what is gone is dropped, whose user is whose is known."""
         while True:
             try:
-                found = await asyncio.to_thread(self._list)
+                found, pressing = await asyncio.to_thread(self._list)
             except Problem as problem:
                 log.warning("list: %s", problem.message)
                 await asyncio.sleep(1.0)
@@ -185,16 +185,26 @@ class Operator:
             for key, body in found.items():
                 self.world.claims.seed(key, body)
                 self.engine.poke(key, body)
-            self._listed = True
+            for key in pressing:
+                self.engine.press(key)
+            self._listed.set()
             await asyncio.sleep(RELIST)
 
-    def _list(self) -> dict[Key, dict[str, object]]:
+    async def _passes(self) -> None:
+        """None begins before all resources are known: an older one may have this one's user (SAFETY.md A5)."""
+        await self._listed.wait()
+        await self.engine.run()
+
+    def _list(self) -> tuple[dict[Key, dict[str, Any]], list[Key]]:
+        """Every resource, and which are to be looked at first at a start."""
         bodies = [
             body
             for namespace in self.settings.namespaces or (None,)
             for body in self.kubernetes.resources(namespace, self.settings.selector)
         ]
-        return {Key(body["metadata"]["namespace"], body["metadata"]["name"]): dict(body) for body in bodies}
+        found = {Key(body["metadata"]["namespace"], body["metadata"]["name"]): dict(body) for body in bodies}
+        now = datetime.now(UTC)
+        return found, [] if self._listed.is_set() else [key for key, body in found.items() if is_pressing(body, now)]
 
     async def _kopf(self) -> None:
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
@@ -215,7 +225,7 @@ class Operator:
 
     def _ready(self) -> bool:
         """It would work: it has seen its resources, and holds the Lease or knows who does."""
-        return self._listed and self._healthy()
+        return self._listed.is_set() and self._healthy()
 
     def _healthy(self) -> bool:
         """The loop turns: the Lease was tried for lately."""
@@ -235,29 +245,6 @@ def _login(**given: Any) -> kopf.ConnectionInfo | None:
 
 def unfenced(_seconds: float) -> None:
     """Without leader election every write may begin."""
-
-
-def _log(settings: Settings) -> None:
-    """One tree; kopf and botocore speak up only when something is wrong (botocore's debug lines hold secrets)."""
-    stream = logging.StreamHandler(sys.stdout)
-    plain = "%(asctime)s %(levelname)-7s %(message)s"
-    stream.setFormatter(
-        JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s") if settings.log_format == "json" else logging.Formatter(plain)
-    )
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[stream], force=True)
-    if settings.log_level != "debug":
-        stream.addFilter(_without_traceback)
-    for name in ("kopf", "botocore", "boto3", "urllib3", "kubernetes", "aiohttp", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)  # its lines carry tracebacks; our handlers cannot fail
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """A traceback's lines and texts may hold a credential: they are for level debug."""
-    if record.exc_info and record.exc_info[0]:
-        record.msg, record.args = f"{record.getMessage()} ({record.exc_info[0].__name__})", ()
-    record.exc_info, record.exc_text = None, None
-    return True
 
 
 def _cluster(api: Kubernetes) -> str:

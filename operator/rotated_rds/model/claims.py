@@ -1,8 +1,8 @@
 """One resource a user: which resource writes for which database user at which endpoint (SAFETY.md A5)."""
 
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +12,13 @@ from rotated_rds.model.resource import Key
 
 @dataclass(frozen=True)
 class Claim:
-    """places: the endpoint's `host:port` as written, and its resolved `ip:port`s."""
+    """places: the endpoint's `host:port` as written, and its resolved `ip:port`s. seed: told by status alone, not resolved yet."""
 
     key: Key
     created: datetime
     user: str
     places: frozenset[str]
+    seed: bool = False
 
     def older_than(self, other: "Claim") -> bool:
         return (self.created, self.key) < (other.created, other.key)
@@ -42,9 +43,24 @@ class Claims:
         if not database or not user or text(body, "spec", "rotation", "method") == "External":
             return
         place = frozenset({f"{database['host']}:{database['port']}".lower()})
-        claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place)
+        claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place, seed=True)
         with self._lock:
             self._claims.setdefault(key, claim)
+
+    def seeds_before(self, claim: Claim) -> Sequence[Claim]:
+        """Older claims for the same user that are known by one name only."""
+        with self._lock:
+            return [
+                one
+                for one in self._claims.values()
+                if one.seed and one.user == claim.user and one.key != claim.key and one.older_than(claim)
+            ]
+
+    def complete(self, seed: Claim, places: frozenset[str]) -> None:
+        """What a seed's name resolves to; what its own pass said meanwhile stands."""
+        with self._lock:
+            if self._claims.get(seed.key) == seed:
+                self._claims[seed.key] = replace(seed, places=seed.places | places, seed=False)
 
     def drop(self, key: Key) -> None:
         with self._lock:

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from rotated_rds.acts import creation
+from rotated_rds.acts import claim, creation
 from rotated_rds.acts.aws_rotation import configured
 from rotated_rds.acts.view import Pass
-from rotated_rds.clients import addresses, databases
-from rotated_rds.clients.deadline import Deadline
-from rotated_rds.model.claims import Claim
 from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.secret import (
@@ -35,7 +32,7 @@ _FROM_AWS = (Kind.SECRET_READY, Kind.ROTATION_READY, Kind.CREDENTIAL_VERIFIED, K
 def run(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
     """The secret as AWS describes it; as status remembers it on a quiet pass."""
     if (known := _remembered(one)) is not None:
-        _stake_claim(one, endpoint)
+        claim.stake(one, endpoint)
         return holds(known, f"AWS secret {known.name}")
     found = _looked_at(one, endpoint)
     return replace(found, notices=(*found.notices, *_told(one, found.value))) if found.value else found
@@ -49,8 +46,7 @@ def _looked_at(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
         return _scheduled_for_deletion(one, state)
     if not one.spec.writes:
         return holds(state, f"AWS secret {state.name}", secret_arn=state.arn)
-    state = _own(one, state)
-    _stake_claim(one, endpoint)
+    state = _own(one, endpoint, state)
     if endpoint is not None and creation.first_is_open(one, state):
         creation.finish_first(one, endpoint, state)
     return _repair(one, state)
@@ -120,7 +116,7 @@ def _made(one: Pass, endpoint: Endpoint | None) -> SecretState:
     if endpoint is None:
         raise Unavailable(Reason.UNAVAILABLE, "the first password waits for the database's endpoint")
     one.permit.check_secret(name)
-    _stake_claim(one, endpoint)
+    claim.stake(one, endpoint)
     if one.before.secret_arn:
         creation.create_again(one, endpoint)
     else:
@@ -134,22 +130,28 @@ def _made(one: Pass, endpoint: Endpoint | None) -> SecretState:
 # whose it is
 
 
-def _own(one: Pass, state: SecretState) -> SecretState:
+def _own(one: Pass, endpoint: Endpoint | None, state: SecretState) -> SecretState:
     """Ours by its owner tag, or taken over as far as `secret.adoption` allows; the tag is read back (SAFETY.md A5)."""
     ours = one.world.owner(one.key)
+    if state.owner != ours:
+        _check_adoption(one, state, ours)
+    claim.stake(one, endpoint)  # before the first write
     if state.owner == ours:
         return state
+    one.secrets.tag(state.arn, {OWNER_TAG: ours, MANAGED_BY_TAG: MANAGED_BY})
+    again = one.secrets.describe(state.arn)
+    if again is None or again.owner != ours:
+        raise Unavailable(Reason.UNAVAILABLE, f"AWS secret {state.name} does not show our owner tag yet; looking again")
+    return again
+
+
+def _check_adoption(one: Pass, state: SecretState, ours: str) -> None:
     if (no := refusal(state, ours, one.spec.secret)) is not None:
         raise no
     if state.owning_service:
         raise Refused(Reason.NOT_ADOPTED, f"AWS secret {state.name} is managed by {state.owning_service}; method External may read it")
     if state.tags.get(ADOPT_TAG) != ours:  # the tag is the consent of who may write to the secret; `Always` needs the tenancy's
         one.permit.check_word(Allow.ADOPTION, "spec.secret.adoption")
-    one.secrets.tag(state.arn, {OWNER_TAG: ours, MANAGED_BY_TAG: MANAGED_BY})
-    again = one.secrets.describe(state.arn)
-    if again is None or again.owner != ours:
-        raise Unavailable(Reason.UNAVAILABLE, f"AWS secret {state.name} does not show our owner tag yet; looking again")
-    return again
 
 
 def refusal(state: SecretState, ours: str, spec: SecretSpec) -> Refused | None:
@@ -172,19 +174,6 @@ def refusal(state: SecretState, ours: str, spec: SecretSpec) -> Refused | None:
             f"spec.secret.name, or set adoption: IfTagged and {mend}",
         )
     return Refused(Reason.NOT_ADOPTED, f"AWS secret {state.name} exists: {mend} to take it over, or set spec.secret.adoption: Always")
-
-
-def _stake_claim(one: Pass, endpoint: Endpoint | None) -> None:
-    """(endpoint, user) is unique among writing resources; the older one keeps it (SAFETY.md A5)."""
-    if endpoint is None or not one.spec.user.name or not one.spec.writes:
-        return
-    resolved = addresses.resolve(endpoint.host, endpoint.port, Deadline(databases.LOGIN_TIMEOUT))
-    places = frozenset({endpoint.address.lower(), *(addresses.joined(ip, endpoint.port) for ip in resolved)})
-    if rival := one.world.claims.stake(Claim(one.key, one.resource.created, one.spec.user.name, places)):
-        raise Refused(
-            Reason.USER_CONFLICT,
-            f"spec.user.name: {rival.key} rotates {rival.user!r} at {endpoint.address} already; delete one of the two resources",
-        )
 
 
 def _scheduled_for_deletion(one: Pass, state: SecretState) -> Result[SecretState]:

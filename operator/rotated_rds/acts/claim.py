@@ -1,0 +1,37 @@
+"""One resource a user: the older of two that write for the same user in the same place keeps it (SAFETY.md A5)."""
+
+from rotated_rds.acts.view import Pass
+from rotated_rds.clients import addresses, databases
+from rotated_rds.clients.deadline import Deadline
+from rotated_rds.model.claims import Claim
+from rotated_rds.model.database import Endpoint
+from rotated_rds.model.errors import Reason, Refused, Unavailable
+
+
+def stake(one: Pass, endpoint: Endpoint | None) -> None:
+    """Claim (endpoint, user), under every name of the endpoint. Raises Refused(UserConflict), Unavailable."""
+    if endpoint is None or not one.spec.user.name or not one.spec.writes:
+        return
+    deadline = Deadline(databases.LOGIN_TIMEOUT)
+    claim = Claim(one.key, one.resource.created, one.spec.user.name, _places(endpoint.host, endpoint.port, deadline))
+    _look_up_seeds(one, claim, deadline)
+    if rival := one.world.claims.stake(claim):
+        raise Refused(
+            Reason.USER_CONFLICT,
+            f"spec.user.name: {rival.key} rotates {rival.user!r} at {endpoint.address} already; delete one of the two resources",
+        )
+
+
+def _look_up_seeds(one: Pass, claim: Claim, deadline: Deadline) -> None:
+    """Older claims that are known from status alone, by one name: their addresses too, each once."""
+    for seed in one.world.claims.seeds_before(claim):
+        if deadline.passed:
+            raise Unavailable(Reason.UNAVAILABLE, f"whether another resource rotates {claim.user!r} here is still looked up; looking again")
+        host, _, port = min(seed.places).rpartition(":")
+        one.world.claims.complete(seed, _places(host.strip("[]"), int(port), deadline))
+
+
+def _places(host: str, port: int, deadline: Deadline) -> frozenset[str]:
+    """The endpoint as written, and every address that it resolves to."""
+    resolved = addresses.resolve(host, port, deadline)
+    return frozenset({addresses.joined(host, port).lower(), *(addresses.joined(ip, port) for ip in resolved)})
