@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -51,10 +52,18 @@ class ByHand:
     ends: list[End] = field(default_factory=list[End])
 
     @classmethod
-    def on(cls, bed: Bed, aws: Aws, *, tenancy: Tenancy | None = None, fence: Callable[[float], None] = lambda _seconds: None) -> "ByHand":
+    def on(
+        cls,
+        bed: Bed,
+        aws: Aws,
+        *,
+        tenancy: Tenancy | None = None,
+        fence: Callable[[float], None] = lambda _seconds: None,
+        kubeconfig: Path | None = None,
+    ) -> "ByHand":
         configuration = client.Configuration()
-        kubeconfig = str(service_account_kubeconfig(bed, HOME, HOME))
-        config.load_kube_config(kubeconfig, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
+        chosen = str(kubeconfig or service_account_kubeconfig(bed, HOME, HOME))
+        config.load_kube_config(chosen, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
         api = Kubernetes(once(configuration), fence)
         house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10)
         clock = Clock()

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 PATIENCE = 30.0  # seconds that an expectation waits at the most
 
 
-def a_resource(namespace: str, name: str, database: Facts, user: str, **spec: Any) -> Json:
+def a_resource(namespace: str, name: str, database: Facts, user: str, /, **spec: Any) -> Json:
     """The smallest resource for a user of a bed's database; spec: blocks that are merged into it (rotation={…}, target={…})."""
     whole: Json = {
         "database": {"host": "localhost", "engine": database["engine"], "port": database["port"], "name": "app"},
