@@ -24,6 +24,9 @@ def test_A6_an_operator_at_work_ends_at_once_when_nothing_is_under_way(
     cluster.given_resource(a_resource(namespace, "db", postgres, user))
     with running(Operator(bed, Aws(aws), (namespace,))) as one:
         cluster.expect_ready("db")
+        cluster.annotate("db", rotate="once")  # that kopf has settled, and tasks have been made since
+        cluster.expect_request("db", "rotate", "once")
+        cluster.expect_ready("db")
         asked = time.monotonic()
         one.stop()
         assert time.monotonic() - asked < 4
@@ -34,3 +37,4 @@ def expect_polite(one: Operator, api: Api) -> None:
     lease = api.call("GET", f"/apis/coordination.k8s.io/v1/namespaces/{HOME}/leases/{one.release}")
     assert lease["spec"]["holderIdentity"] == ""
     assert "ERROR" not in one.log
+    assert "Traceback" not in one.log

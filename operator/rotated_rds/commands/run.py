@@ -110,7 +110,7 @@ class Operator:
 
     async def run(self) -> None:
         """Everything at once; the first that ends, ends all."""
-        await self._hear_signals()
+        self._hear_signals()
         port = health.serve(self.settings.listen.host or "::", self.settings.listen.port, ready=self._ready, healthy=self._healthy)
         metrics.BUILD_INFO.labels(__version__).set(1)
         log.info("rotated-rds %s listens on port %s", __version__, port)
@@ -210,16 +210,16 @@ class Operator:
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
         handlers.register(registry, self.engine, self.kubernetes)
         kopf.on.login(registry=registry)(_login)
-        kopf.on.startup(registry=registry)(self._hear_signals)
         handlers.configure(settings)
         if self.settings.selector:
             settings.watching.label_selectors[GROUP, PLURAL] = self.settings.selector
-        names = self.settings.namespaces
-        await kopf.operator(registry=registry, settings=settings, standalone=True, clusterwide=not names, namespaces=names)
-        self._stopping.set()  # it heard SIGTERM before it let us
+        names, ours = self.settings.namespaces, asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(registry=registry, settings=settings, standalone=True, clusterwide=not names, namespaces=names)
+        self._hear_signals()
+        await kopf.run_tasks(tasks, ignored=ours)
 
-    async def _hear_signals(self, **_: Any) -> None:
-        """SIGTERM is ours, also after kopf has taken it for itself: it would end for seconds while new work begins."""
+    def _hear_signals(self) -> None:
+        """SIGTERM is ours, also after kopf has taken it for itself: it would wait for seconds, then cancel passes under way."""
         for one in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(one, self._stopping.set)
 
