@@ -18,7 +18,7 @@ from rotated_rds.model.notices import notices
 from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, spec_in_force
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Method, Spec
-from rotated_rds.model.status import Status
+from rotated_rds.model.status import Kind, Status
 from rotated_rds.reconcile import Reconciled, reconcile, refused, untouched
 
 log = logging.getLogger(__name__)
@@ -143,4 +143,8 @@ def method_changed(spec: Spec, before: Status) -> Refused | None:
 
 def under_way(before: Status) -> bool:
     """A rotation, or its restarts, that must be brought to an end even when suspended."""
-    return before.rotation.in_progress is not None or any(known.state in ("Pending", "Rolling") for known in before.workloads)
+    if before.rotation.in_progress is not None or any(known.state in ("Pending", "Rolling") for known in before.workloads):
+        return True
+    newest, mirrored = next(iter(before.history), None), before.condition(Kind.MIRRORED)
+    unpublished = newest is not None and newest.result == "Succeeded" and newest.version_id != before.version_id
+    return unpublished and not (mirrored is not None and mirrored.true)

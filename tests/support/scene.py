@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -67,6 +67,11 @@ class Scene:
         ahead = self.passes.clock.ahead
         self.passes = ByHand.on(self.bed, self.aws, tenancy=self.passes.world.house.tenancy)
         self.passes.clock.advance(ahead)
+
+    def crowded(self, **busy: int) -> None:
+        """So many other resources of the release rotate (`rotations`) or roll (`rollouts`) right now."""
+        world = replace(self.passes.world, busy=lambda what: busy.get(f"{what}s", 0))
+        self.passes.world, self.passes.passes = world, replace(self.passes.passes, world=world)
 
     def later(self, **span: float) -> None:
         self.passes.clock.advance(timedelta(**span))

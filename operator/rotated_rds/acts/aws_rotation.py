@@ -65,7 +65,7 @@ def _at_rest(one: Pass, state: SecretState) -> Result[Current]:
 
 
 def _due(one: Pass, *, created: bool) -> Due | None:
-    if one.request is not None and one.request[0] in ROTATES:
+    if one.request is not None and one.asks(*ROTATES):
         name, text = one.request
         return Due(Kind.FORCED if name == "force-rotate" else Kind.REQUEST, text)
     if rotation.first_is_due(one.spec, one.before, created_by_us=created) and not one.before.rotation.last_error:

@@ -25,7 +25,12 @@ def secret_name(one: Pass) -> str:
 
 def created_by_us(state: SecretState) -> bool:
     """Its first version is the one whose id derives from the creation (SAFETY.md A1); with that version gone nobody knows."""
-    return token(f"{state.account}/{state.region}/{state.name}", "create", 0) in state.versions
+    return first_version(state) in state.versions
+
+
+def first_version(state: SecretState) -> str:
+    """The id of a first version that we create."""
+    return token(f"{state.account}/{state.region}/{state.name}", "create", 0)
 
 
 def _new_secret(one: Pass, cause: str) -> first.NewSecret:
@@ -100,8 +105,7 @@ def first_is_open(one: Pass, state: SecretState) -> bool:
     spec = one.spec
     if spec.method is Method.EXTERNAL or spec.user.admin_secret_id is None or spec.user.password_secret_ref or one.before.version_id:
         return False
-    place = f"{state.account}/{state.region}/{state.name}"
-    return state.current == token(place, "create", 0)
+    return state.current == first_version(state)
 
 
 def finish_first(one: Pass, endpoint: Endpoint, state: SecretState) -> None:

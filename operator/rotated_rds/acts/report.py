@@ -40,7 +40,7 @@ def _status(one: Pass, **changes: object) -> RotationStatus:
 
 def answered(one: Pass, result: str, message: str, names: tuple[str, ...] = ROTATES) -> Mapping[str, RequestStatus]:
     """`status.requests` with the answer to the request of this pass, if it is one of `names`."""
-    if one.request is None or one.request[0] not in names:
+    if one.request is None or not one.asks(*names):
         return one.before.requests
     name, text = one.request
     return {**one.before.requests, name: RequestStatus(text=text, time=one.now, result=result, message=message[:300])}  # pyright: ignore[reportArgumentType]  one of the three words

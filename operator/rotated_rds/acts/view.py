@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.clients.world import World
-from rotated_rds.model.resource import Key, Resource
+from rotated_rds.model.resource import REQUEST_LIMIT, Key, Resource
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Spec
 from rotated_rds.model.status import Kind, Status
@@ -57,4 +57,5 @@ class Pass:
         return known is not None and known.true and known.observed_generation == self.generation
 
     def asks(self, *names: str) -> bool:
-        return self.request is not None and self.request[0] in names
+        """Whether the request of this pass is one of these; one whose text is too long asks for nothing."""
+        return self.request is not None and self.request[0] in names and len(self.request[1]) <= REQUEST_LIMIT

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rotated_rds.model.errors import Reason
-from rotated_rds.model.resource import Resource
+from rotated_rds.model.resource import REQUEST_LIMIT, Resource
 from rotated_rds.model.schedule import Schedule, Window, parse
 from rotated_rds.model.secret import PREVIOUS, SecretState, token
 from rotated_rds.model.spec import Method, Spec
@@ -53,7 +53,7 @@ def due(resource: Resource, spec: Spec, before: Status, now: datetime, *, create
     """The rotation that is to begin now, whatever may hold it back; requests come before the clock."""
     if spec.method is not Method.OPERATOR or spec.suspend or resource.deleting:
         return None
-    if (asked := resource.new_request(before)) and asked[0] in ROTATES:
+    if (asked := resource.new_request(before)) and asked[0] in ROTATES and len(asked[1]) <= REQUEST_LIMIT:
         return Due(Kind.FORCED if asked[0] == "force-rotate" else Kind.REQUEST, asked[1])
     if before.rotation.not_before and now < before.rotation.not_before:
         return None

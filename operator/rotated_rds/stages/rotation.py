@@ -1,7 +1,10 @@
 """RotationReady: SecretState → the version to publish; begins rotations, carries them out, follows AWS's."""
 
-from rotated_rds.acts import aws_rotation, report, rotate, steady
+from dataclasses import replace
+
+from rotated_rds.acts import aws_rotation, creation, report, rotate, steady
 from rotated_rds.acts.view import Pass
+from rotated_rds.model import rotation as rules
 from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.secret import SecretState
@@ -15,10 +18,25 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     if (doubted := steady.doubted(one, state)) is not None:
         return doubted
     if one.spec.method is Method.OPERATOR:
-        return rotate.run(one, endpoint, state)
+        return rotate.run(_with_last_success(one, state), endpoint, state)
     if one.spec.method is Method.LAMBDA:
         return aws_rotation.run(one, state)
     return _follow(one, state)
+
+
+def _with_last_success(one: Pass, state: SecretState) -> Pass:
+    """With status lost, the last success is the newest labelled version that was made while this resource existed (SAFETY.md F1)."""
+    before, first = one.before, creation.first_version(state)
+    if before.version_id is not None or before.rotation.last_rotated or before.rotation.in_progress or state.remembered:
+        return one
+    if rules.wants_first(one.spec, before, created_by_us=first in state.versions):
+        return one  # a first rotation that was carried out has its version, which says so
+    made = [known.created for known in one.secrets.versions(state.arn) if known.labels and known.id != first]
+    newest = max(made, default=None)
+    if newest is None or newest <= one.resource.created:
+        return one
+    known = before.rotation.model_copy(update={"last_rotated": newest})
+    return replace(one, before=before.model_copy(update={"rotation": known}))
 
 
 def _follow(one: Pass, state: SecretState) -> Result[Current]:
