@@ -33,7 +33,7 @@ HOMES = {
     "psycopg": ("clients/libpq.py", "clients/wire.py", "clients/postgres*.py"),
     "pydantic": ("model/*",),
     "pymysql": ("clients/line.py", "clients/mysql*.py"),
-    "pythonjsonlogger": ("commands/run.py",),
+    "pythonjsonlogger": ("commands/logs.py",),
     "urllib3": ("clients/kubernetes.py",),
     "yaml": ("settings.py",),
 }
