@@ -2,8 +2,10 @@
 
 import json
 import secrets
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from tests.support.aws import Aws
 from tests.support.databases import can_log_in
 from tests.support.operators import install
 from tests.support.passes import ByHand
-from tests.support.resources import Cluster, a_resource
+from tests.support.resources import Cluster, a_resource, merged
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -51,7 +53,8 @@ class Scene:
     def begin(self, **spec: Any) -> "Scene":
         """A user and its resource, mirrored."""
         self.cluster.given_user(self.database, self.user, FIRST, self.name)
-        self.cluster.given_resource(a_resource(self.cluster.namespace, self.name, self.database, self.user, **spec))
+        plain = a_resource(self.cluster.namespace, self.name, self.database, self.user)
+        self.cluster.given_resource(merged(plain, {"spec": spec}))
         status = self.settle()
         assert status.version_id is not None, status.body()
         return self
@@ -71,6 +74,19 @@ class Scene:
     def rotate(self, text: str) -> Status:
         self.cluster.annotate(self.name, rotate=text)
         return self.settle()
+
+    @contextmanager
+    def held(self, kind: str, operation: str, after: int = 0) -> Generator[None]:
+        """One pass, stopped at a call of AWS's while the block runs; it is over when the block is left."""
+        fault = self.aws.control.fault(kind, operation, after=after)
+        passing = threading.Thread(target=lambda: within(30, self.turn), name="a held pass")
+        passing.start()
+        try:
+            assert self.aws.control.wait_held(fault), f"no call of {operation} came"
+            yield
+        finally:
+            self.aws.control.release(fault)
+            passing.join()
 
     def rotate_again(self, text: str) -> Status:
         """The same, when the last rotation has only just ended."""

@@ -164,7 +164,10 @@ def finish_proven(change: Change) -> Ended:
 
 def _moved_meanwhile(change: Change) -> Ended | None:
     """Labels and owner, read again inside the lock."""
-    state = change.secrets.describe(change.arn)
+    try:
+        state = change.secrets.describe(change.arn)
+    except Refused as no:
+        return Ended(End.LATER, no.reason, no.message)
     if state is None or state.deleted_at:
         return Ended(End.LATER, Reason.UNAVAILABLE, "the secret vanished from AWS during the rotation")
     if state.owner != change.owner or state.current != change.old.version or not _pending_as_expected(change, state):
@@ -181,13 +184,21 @@ def _finish(change: Change, session: Session | None, opener: Opener | None) -> E
     try:
         change.secrets.move_current(change.arn, to=change.new.version, from_=change.old.version)
     except Refused as no:
-        state = change.secrets.describe(change.arn)
-        if state is not None and state.current == change.new.version:
-            return Ended(End.MOVED)
-        if session is None or opener is None or state is None or state.current != change.old.version:
-            return Ended(End.LATER, no.reason, no.message)
-        return _put_back(change, session, opener, no.reason, f"{no.message}; the old password was put back")
+        return _not_moved(change, session, opener, no)
     return Ended(End.MOVED)
+
+
+def _not_moved(change: Change, session: Session | None, opener: Opener | None, no: Refused) -> Ended:
+    """AWS refused: undone only where AWS also shows that the label has not moved (SAFETY.md C2)."""
+    try:
+        state = change.secrets.describe(change.arn)
+    except Refused:
+        state = None
+    if state is not None and state.current == change.new.version:
+        return Ended(End.MOVED)
+    if session is None or opener is None or state is None or state.current != change.old.version:
+        return Ended(End.LATER, no.reason, no.message)
+    return _put_back(change, session, opener, no.reason, f"{no.message}; the old password was put back")
 
 
 def repair(change: Change, opener: Opener) -> Ended:

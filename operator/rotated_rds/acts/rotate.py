@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from rotated_rds.acts import pending, report
 from rotated_rds.acts.admin import Opener, admin_refused, find_admin, read_admin, same_place
@@ -20,6 +21,8 @@ from rotated_rds.model.secret import CURRENT, PENDING, SecretState, token
 from rotated_rds.model.status import InProgress, Result, waits
 from rotated_rds.model.steps import Facts, PendingIs, Step, next_step
 from rotated_rds.model.verified import Current
+
+LATE = timedelta(seconds=60)  # by then the server has ended a dead client's session, and what it had sent
 
 
 def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
@@ -182,8 +185,14 @@ def _change(
     try:
         ended = finish_proven(change) if proven else _set(one, change, _opener(one, endpoint, state, old, progress))
     except Refused as refused:
-        ended = Ended(End.FAILED, refused.reason, refused.message)
+        definite = create or (not proven and _long_refused(one, progress))
+        ended = Ended(End.FAILED if definite else End.LATER, refused.reason, refused.message)
     return _conclude(one, state, progress, new, ended)
+
+
+def _long_refused(one: Pass, progress: InProgress) -> bool:
+    """A version of an earlier pass is given up on the second no: a dead client's change may still be on its way (SAFETY.md A3)."""
+    return one.world.ages.older_than(f"refused {progress.version_id}", one.key, LATE, one.now)
 
 
 def _set(one: Pass, change: Change, opener: Opener) -> Ended:
@@ -198,8 +207,11 @@ def _set(one: Pass, change: Change, opener: Opener) -> Ended:
 def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credential, ended: Ended) -> Result[Current]:
     if ended.end is End.MOVED:
         return _succeeded(one, state, progress, new)
+    if ended.end is End.LATER and one.world.ages.known(f"refused {progress.version_id}", one.key):
+        return report.under_way(one, Current(state.current or ""), progress, ended.text, wake=one.now + LATE)
     if ended.end is End.LATER:
-        raise Unavailable(Reason.UNAVAILABLE, f"the rotation to {progress.version_id[:8]} goes on: {ended.text}")
+        reason = Reason.ACCESS_DENIED if ended.reason is Reason.ACCESS_DENIED else Reason.UNAVAILABLE
+        raise Unavailable(reason, f"the rotation to {progress.version_id[:8]} goes on: {ended.text}")
     text = ended.text if ended.end is End.FAILED else f"version {progress.version_id[:8]} was tried before"
     _take_off_if_possible(one, state.arn, progress.version_id)
     return report.failed(one, state.current or "", progress, ended.reason if ended.end is End.FAILED else Reason.ROTATION_FAILED, text)
