@@ -235,7 +235,7 @@ async def test_after_stop_no_pass_begins_and_idle_waits_for_the_last() -> None:
     bench.engine.stop()
     bench.engine.poke(OTHER, a_body(key=OTHER))
     idle = asyncio.create_task(bench.engine.idle())
-    await asyncio.sleep(10)
+    await asyncio.sleep(2)
     assert not idle.done()
     bench.pool.held[KEY]()
     await asyncio.wait_for(idle, 1)

@@ -1,0 +1,75 @@
+"""One resource a user: the older one keeps it (SAFETY.md A5)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from rotated_rds.model.claims import Claim, Claims, rival
+from rotated_rds.model.resource import Key
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+OLD = Claim(Key("shop", "old"), NOW, "app", frozenset({"db:5432", "10.0.0.1:5432"}))
+NEW = Claim(Key("shop", "new"), NOW + timedelta(days=1), "app", frozenset({"alias:5432", "10.0.0.1:5432"}))
+
+
+def a_body(**spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"creationTimestamp": "2026-11-24T00:00:00Z"},
+        "spec": {"user": {"name": "app"}, **spec},
+        "status": {"database": {"host": "DB", "port": 5432}},
+    }
+
+
+def test_A5_the_older_of_two_claims_for_one_user_wins_whoever_is_seen_first() -> None:
+    for order in ((OLD, NEW), (NEW, OLD)):
+        claims = Claims()
+        for claim in order:
+            claims.stake(claim)
+        assert claims.stake(NEW) == OLD
+        assert claims.stake(OLD) is None
+
+
+def test_A5_of_the_same_age_the_name_decides_so_that_one_wins() -> None:
+    twin = replace(NEW, created=NOW)
+    assert [rival(OLD, [twin]), rival(twin, [OLD])] in ([None, OLD], [twin, None])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [replace(NEW, user="other"), replace(NEW, places=frozenset({"db:5433", "10.0.0.1:5433"})), replace(NEW, places=frozenset())],
+)
+def test_another_user_or_another_place_is_no_conflict(other: Claim) -> None:
+    assert rival(other, [OLD]) is None
+
+
+def test_a_resource_is_no_rival_of_itself() -> None:
+    assert rival(OLD, [replace(OLD, created=NOW - timedelta(days=9))]) is None
+
+
+def test_a_claim_goes_with_its_resource() -> None:
+    claims = Claims()
+    claims.stake(OLD)
+    claims.drop(OLD.key)
+    assert claims.stake(NEW) is None
+
+
+def test_A5_a_resource_s_status_stakes_its_claim_before_its_first_pass() -> None:
+    claims = Claims()
+    claims.seed(OLD.key, a_body())
+    assert claims.stake(replace(NEW, places=frozenset({"db:5432"}))) is not None
+
+
+@pytest.mark.parametrize("body", [a_body(user={}), a_body(rotation={"method": "External"}), {**a_body(), "status": {}}])
+def test_who_does_not_write_or_is_nowhere_yet_stakes_nothing(body: dict[str, Any]) -> None:
+    claims = Claims()
+    claims.seed(OLD.key, body)
+    assert claims.stake(replace(NEW, places=frozenset({"db:5432"}))) is None
+
+
+def test_a_seed_does_not_replace_what_a_pass_resolved() -> None:
+    claims = Claims()
+    claims.stake(OLD)
+    claims.seed(OLD.key, a_body())
+    assert claims.stake(NEW) == OLD
