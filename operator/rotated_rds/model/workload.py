@@ -168,8 +168,11 @@ def read_pod(body: Json) -> PodSeen | None:
     status, metadata = part(body, "status"), part(body, "metadata")
     if status.get("phase") in ("Succeeded", "Failed"):
         return None
-    running = [one["state"]["running"].get("startedAt") for one in entries(status, "containerStatuses") if part(one, "state", "running")]
-    started = min((datetime.fromisoformat(text) for text in running if text), default=None)
+    began = [text(one, "state", "running", "startedAt") for one in entries(status, "containerStatuses")]
+    if any(began):  # what an init container has read may live on in a file; a sidecar is an init container too
+        inits = entries(status, "initContainerStatuses")
+        began += [text(one, "state", name, "startedAt") for one in inits for name in ("running", "terminated")]
+    started = min((datetime.fromisoformat(moment) for moment in began if moment), default=None)
     owner = next((one for one in entries(metadata, "ownerReferences") if one.get("controller")), None)
     job = text(owner, "name") if text(owner, "kind") == "Job" else None
     return PodSeen(metadata["name"], part(metadata, "labels"), started, job, frozenset(secrets_read(body["spec"])))
