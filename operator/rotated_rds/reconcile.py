@@ -1,15 +1,16 @@
 """The pipeline: the six stages in order, each when its inputs exist, folded into one status."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from rotated_rds import metrics
+from rotated_rds.acts import begun
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import requests
 from rotated_rds.model.conditions import conditions, denied_until, kept, outcome_of
-from rotated_rds.model.errors import Problem, Unavailable
+from rotated_rds.model.errors import Problem, Reason, Unavailable
 from rotated_rds.model.status import STAGES, Kind, Notice, Outcome, Result, Status
 from rotated_rds.stages import database, mirror, rotation, secret, verify, workloads
 
@@ -28,7 +29,18 @@ class Reconciled:
 
 
 def reconcile(one: Pass) -> Reconciled:
-    """Run the six stages and fold what they said."""
+    """Run the six stages and fold what they said. A rotation under way outlives its namespace's permission (SAFETY.md A6)."""
+    done, versions = _run(one)
+    if one.before.rotation.in_progress is None or (denial := done.denial) is None:
+        return done.ended(versions)
+    if (rule := begun.proof(one)) is not None:
+        done, versions = _run(replace(one, begun=rule))
+    else:
+        done(Kind.ROTATION_READY, lambda: begun.undone(one, denial))
+    return done.ended(versions)
+
+
+def _run(one: Pass) -> "tuple[Pipeline, frozenset[str]]":
     run = Pipeline(one)
     endpoint = run(Kind.DATABASE_RESOLVED, lambda: database.run(one))
     state = run(Kind.SECRET_READY, lambda: secret.run(one, endpoint))
@@ -41,7 +53,7 @@ def reconcile(one: Pass) -> Reconciled:
         lambda: mirror.run(one, endpoint, verified, remembered=state.remembered) if endpoint and state and verified else None,
     )
     run(Kind.WORKLOADS_CURRENT, lambda: workloads.run(one, published) if published else None)
-    return run.ended(frozenset(state.versions) if state and not state.remembered else frozenset())
+    return run, frozenset(state.versions) if state and not state.remembered else frozenset()
 
 
 @dataclass
@@ -77,6 +89,12 @@ class Pipeline:
         elif not result.outcome.holds:
             self.troubled = True
         return result.value
+
+    @property
+    def denial(self) -> str | None:
+        """Why the namespace's tenancy lets this resource go no further, if it does not."""
+        denied = (self.outcomes.get(kind) for kind in (Kind.DATABASE_RESOLVED, Kind.SECRET_READY))
+        return next((one.message for one in denied if one is not None and one.reason is Reason.NOT_ALLOWED), None)
 
     def ended(self, versions: frozenset[str]) -> Reconciled:
         one = self.one

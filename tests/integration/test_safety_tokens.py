@@ -1,17 +1,14 @@
 """SAFETY.md A1: one token a cause, so that nothing can make a second password."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from rotated_rds.model.schedule import parse
 from rotated_rds.model.secret import CURRENT, PENDING, token
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.support.resources import a_resource
-from tests.support.safety import FIRST, Scene
-
-EVERY_4_HOURS = {"schedule": "rate(4 hours)", "window": "2h"}
+from tests.support.safety import EVERY_4_HOURS, FIRST, Scene
 
 
 @pytest.fixture
@@ -78,7 +75,7 @@ def test_A1_a_rotation_whose_status_is_lost_goes_on_with_the_same_version(scene:
 
 def test_A1_a_scheduled_rotation_whose_status_is_lost_goes_on_with_the_same_version(scene: Scene) -> None:
     scene.begin(rotation=EVERY_4_HOURS)
-    at_its_moment(scene)
+    scene.until_due()
     began = scene.turn().rotation.in_progress
     assert began is not None
     scene.aws.control.fault("error", "UpdateSecretVersionStage", code="InternalServiceError")
@@ -91,7 +88,7 @@ def test_A1_a_scheduled_rotation_whose_status_is_lost_goes_on_with_the_same_vers
 
 def test_A1_the_clocks_cause_is_its_window_and_the_version_before(scene: Scene) -> None:
     scene.begin(rotation=EVERY_4_HOURS)
-    first, opens = scene.label(CURRENT), at_its_moment(scene)
+    first, opens = scene.label(CURRENT), scene.until_due()
     assert scene.settle().version_id == scene.token(f"{opens.isoformat()}\n{first}")
     scene.expect_one_credential()
 
@@ -124,7 +121,7 @@ def test_A1_a_create_whose_answer_is_lost_makes_one_secret(scene: Scene) -> None
 
 def test_A1_a_failed_attempt_gives_the_clocks_next_one_the_next_number(scene: Scene) -> None:
     scene.begin(rotation=EVERY_4_HOURS)
-    cause = f"{at_its_moment(scene).isoformat()}\n{scene.label(CURRENT)}"
+    cause = f"{scene.until_due().isoformat()}\n{scene.label(CURRENT)}"
     scene.aws.control.fault("error", "UpdateSecretVersionStage", code="AccessDenied")
     status = scene.settle()
     assert [(line.version_id, line.result) for line in status.history] == [(scene.token(cause, 0), "Failed")]
@@ -132,12 +129,3 @@ def test_A1_a_failed_attempt_gives_the_clocks_next_one_the_next_number(scene: Sc
     scene.hand.clock.advance(timedelta(minutes=2))
     assert scene.settle().version_id == scene.token(cause, 1)
     scene.expect_one_credential()
-
-
-def at_its_moment(scene: Scene) -> datetime:
-    """Put the clock to the resource's own moment in its first window; when that window opens."""
-    created = datetime.fromisoformat(scene.cluster.resource("db")["metadata"]["creationTimestamp"])
-    window = parse(EVERY_4_HOURS["schedule"], EVERY_4_HOURS["window"]).next_window(None, created, scene.hand.clock())
-    moment = window.moment_for(f"{scene.cluster.namespace}/db")
-    scene.hand.clock.advance(moment - scene.hand.clock() + timedelta(seconds=1))
-    return window.start

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rotated_rds.model.schedule import parse
 from rotated_rds.model.secret import CURRENT, PENDING, PREVIOUS, token
 from rotated_rds.model.spec import Spec, parse_spec
 from rotated_rds.model.status import Kind, Status
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 FIRST = "first-Passw0rd"
+EVERY_4_HOURS = {"schedule": "rate(4 hours)", "window": "2h"}
 
 
 @dataclass
@@ -99,6 +101,14 @@ class Scene:
         began = self.turn().rotation.in_progress
         assert began is not None
         return began.version_id
+
+    def until_due(self) -> datetime:
+        """Put the clock to the resource's own moment in its first window of EVERY_4_HOURS; when that window opens."""
+        created = datetime.fromisoformat(self.cluster.resource(self.name)["metadata"]["creationTimestamp"])
+        window = parse(EVERY_4_HOURS["schedule"], EVERY_4_HOURS["window"]).next_window(None, created, self.hand.clock())
+        moment = window.moment_for(f"{self.cluster.namespace}/{self.name}")
+        self.hand.clock.advance(moment - self.hand.clock() + timedelta(seconds=1))
+        return window.start
 
     def forget_status(self) -> None:
         """As after a restore of the cluster that left status out."""
@@ -196,8 +206,3 @@ def within(seconds: float, call: Callable[[], Any]) -> tuple[Any, float]:
     took = time.monotonic() - began
     assert took < seconds, f"{took:.1f} s"
     return answer, took
-
-
-def at(text: str) -> datetime:
-    """An ISO moment."""
-    return datetime.fromisoformat(text)

@@ -1,7 +1,7 @@
 """One run of the pipeline: what every stage and act may look at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from rotated_rds.clients.secretsmanager import SecretsManager
@@ -10,7 +10,7 @@ from rotated_rds.model.resource import REQUEST_LIMIT, Key, Resource
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Spec
 from rotated_rds.model.status import Kind, Status
-from rotated_rds.model.tenancy import Permit
+from rotated_rds.model.tenancy import Permit, Rule
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Pass:
     listed: what the sweep showed of the secret, if it differs from what was known; look: AWS is to be read in this pass.
     request: the one request to carry out, (name, text). noticed_at: when AWS's label moved, where an event said so.
     clock: for moments after `now`, the pass's beginning.
+    begun: what a rotation under way may use although it would not be allowed to begin now.
     """
 
     world: World
@@ -32,6 +33,7 @@ class Pass:
     request: tuple[str, str] | None = None
     noticed_at: datetime | None = None
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    begun: Rule | None = None
 
     @property
     def key(self) -> Key:
@@ -44,7 +46,8 @@ class Pass:
     @property
     def permit(self) -> Permit:
         """What the namespace may use, in the account that this resource's identity acts in."""
-        return self.world.permit(self.key, self.spec)
+        permit = self.world.permit(self.key, self.spec)
+        return permit if self.begun is None else replace(permit, rules=(*permit.rules, self.begun))
 
     @property
     def generation(self) -> int:

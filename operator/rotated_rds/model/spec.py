@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from rotated_rds.model import schedule
 from rotated_rds.model.credential import UNSAFE, PasswordRules
 from rotated_rds.model.database import Engine, TlsMode
 from rotated_rds.model.durations import parse_duration
@@ -251,9 +252,12 @@ class _Body(Model):
 def parse_spec(spec: object) -> Spec:
     """`spec` of a body → Spec. Raises Refused(InvalidSpec), naming each field and the mend."""
     try:
-        return _Body.model_validate({"spec": spec}).spec
+        whole = _Body.model_validate({"spec": spec}).spec
     except ValidationError as error:
         raise Refused(Reason.INVALID_SPEC, _faults(error)) from None
+    if whole.rotation.schedule:
+        schedule.parse(whole.rotation.schedule, whole.rotation.window)
+    return whole
 
 
 def _faults(error: ValidationError) -> str:
