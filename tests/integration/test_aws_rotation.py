@@ -143,6 +143,27 @@ def test_a_rotation_between_two_looks_is_told_with_its_own_times(stage: Stage) -
     assert len(stage.events("RotationSucceeded")) == 1
 
 
+def test_a_request_that_meets_a_finished_rotation_is_not_forgotten(stage: Stage) -> None:
+    stage.given_lambda(spec=SCHEDULE)
+    stage.aws_has_rotated()
+    stage.secretsmanager.rotate_secret(SecretId=stage.arn)
+    stage.aws_has_rotated(2)
+    stage.ask("rotate", "one")
+    wake = stage.hand.ends[-1].wake
+    assert wake is not None
+    assert wake - stage.hand.clock() <= timedelta(seconds=10)
+    stage.later(seconds=10)
+    stage.follow()
+    assert (stage.answer("rotate")[0], len(stage.status().history)) == ("Done", 2)
+
+
+def test_the_next_rotation_is_said_as_the_window_that_aws_opens(stage: Stage) -> None:
+    stage.given_lambda(spec=SCHEDULE)
+    stage.aws_has_rotated()
+    closes = stage.described()["NextRotationDate"]
+    assert stage.look().rotation.next == (closes - timedelta(hours=3)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def test_a_password_stored_by_hand_is_followed_and_is_no_rotation(stage: Stage) -> None:
     stage.given_lambda(spec=SCHEDULE)
     stage.ask("rotate", "one")

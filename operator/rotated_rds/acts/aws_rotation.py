@@ -14,7 +14,7 @@ from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.resource import spec_text
 from rotated_rds.model.rotation import AWS, ROTATES, Due, Kind
 from rotated_rds.model.schedule import aws_rules, describe, same_rules
-from rotated_rds.model.secret import PREVIOUS, SecretState, token
+from rotated_rds.model.secret import PREVIOUS, SecretState
 from rotated_rds.model.spec import Spec
 from rotated_rds.model.status import InProgress, Notice, Result
 from rotated_rds.model.verified import Current
@@ -110,11 +110,8 @@ def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | Non
 
     None while a hold keeps it from beginning and AWS is still to be configured: that waits for nobody.
     """
-    current = state.current or ""
-    requested = due_now.kind in (Kind.REQUEST, Kind.FORCED)
-    attempt = 0 if requested else one.before.rotation.attempts or 0
-    version = token(state.arn, due_now.cause, attempt)
-    if version in {known.id for known in one.secrets.versions(state.arn)}:
+    current, made = state.current or "", rotation.attempt(due_now, one.before, state)
+    if made.version in {known.id for known in one.secrets.versions(state.arn)}:
         return report.finished_before(one, current, due_now)
     facts, house = hold_facts(one), one.world.house
     hold = rotation.held_back(
@@ -123,11 +120,11 @@ def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | Non
     if hold is not None:
         return report.held(one, current, due_now, hold) if configured(one.spec, state) else None
     progress = InProgress(
-        version_id=version,
-        attempt=attempt,
+        version_id=made.version,
+        attempt=made.number,
         since=one.now,
         cause=due_now.kind,
-        request=one.request[1] if one.request and requested else None,
+        request=one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None,
         started_from=current,
         spec=spec_text(one.resource),
     )

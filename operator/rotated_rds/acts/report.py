@@ -166,7 +166,7 @@ def failed(one: Pass, current: str, progress: InProgress, reason: Reason, text: 
         reason,
         text,
         value=Current(current),
-        wake=status.not_before,
+        wake=one.now if one.request else status.not_before,  # a request that came since waits for no pause
         rotation=status,
         history=_history(one, progress, "Failed", one.clock()),
         **request,
@@ -177,6 +177,7 @@ def succeeded(one: Pass, current: Current, progress: InProgress, *, ended: datet
     """AWSCURRENT has moved. ended: when, where AWS says so; else now."""
     ended = ended or one.clock()
     status = _status(one, in_progress=None, last_error=None, attempts=None, not_before=None, last_rotated=ended, held_back=None)
+    after = one.before.model_copy(update={"rotation": status})
     text = f"rotated to version {progress.version_id[:8]}"
     seconds = (ended - progress.since).total_seconds()
     metrics.ROTATIONS.labels(one.spec.method, "Succeeded").inc()
@@ -184,7 +185,7 @@ def succeeded(one: Pass, current: Current, progress: InProgress, *, ended: datet
     return holds(
         current,
         f"{text} in {seconds:.1f} s" + (f"; next {status.next}" if status.next else ""),
-        wake=rotation.next_moment(one.resource, one.spec, one.before.model_copy(update={"rotation": status}), one.now),
+        wake=one.now if one.request else rotation.next_moment(one.resource, one.spec, after, one.now),
         rotation=status,
         history=_history(one, progress, "Succeeded", ended),
         requests=answered_cause(one, progress, "Done", text),

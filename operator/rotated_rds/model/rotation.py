@@ -110,13 +110,15 @@ def wants_first(spec: Spec, before: Status, *, created_by_us: bool) -> bool:
 
 
 def next_moment(resource: Resource, spec: Spec, before: Status, now: datetime) -> datetime | None:
-    """When this resource's own place in the next window comes; None without a schedule."""
+    """When this resource's own place in the next window comes; with AWS's clock, when that window opens. None without a schedule."""
     schedule = schedule_of(spec)
     if schedule is None:
         return None
     window = schedule.next_window(last_success(before, None), resource.created, now)
     if spec.method is Method.OPERATOR and too_late(window, spec, now):
         window = schedule.next_window(last_success(before, None), resource.created, window.end)
+    if spec.method is Method.LAMBDA:
+        return window.start
     moment = window.moment_for(str(resource.key))
     return moment if moment > now else max(now, window.start)
 
