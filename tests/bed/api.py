@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 import ssl
 from collections.abc import Generator
 from pathlib import Path
@@ -37,8 +38,8 @@ class Api:
             self._identify(kubeconfig, user)
 
     def _identify(self, kubeconfig: Path, user: dict[str, str]) -> None:
-        """`ssl` reads a client's certificate from a file only."""
-        both = kubeconfig.with_suffix(".pem")
+        """`ssl` reads a client's certificate from a file only; one of our own, as several workers do this at once."""
+        both = kubeconfig.with_suffix(f".{os.getpid()}-{id(self):x}.pem")
         both.touch(mode=0o600)
         both.write_text(_decoded(user["client-certificate-data"]) + _decoded(user["client-key-data"]))
         self._tls.load_cert_chain(both)
