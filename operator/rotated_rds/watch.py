@@ -27,13 +27,15 @@ _PAUSE = 5.0
 
 @dataclass
 class Held:
-    """A message whose version no pass has seen yet."""
+    """A message whose version no pass has seen yet. since: on the loop's clock; next_look: the one that is arranged."""
 
     message: Message
     key: Key
     version: str | None
     received: datetime
+    since: float
     looks: int = 0
+    next_look: asyncio.TimerHandle | None = None
 
 
 @dataclass
@@ -107,13 +109,14 @@ class Watch:
         news = read_message(message.body)
         keys = self.engine.keys_of(news.secret) if news else []
         if news is None or not keys:
+            metrics.RECONCILE_ERRORS.labels("Queue", "UnknownMessage").inc()
             return False
         now = datetime.now(UTC)
         if news.at is not None:
             metrics.SYNC_LAG.labels("queue").observe(max(0.0, (now - news.at).total_seconds()))
         fresh = [key for key in keys if news.version is None or news.version != self.engine.version_of(key)]
         for key in fresh:
-            self._held[f"{message.receipt} {key}"] = Held(message, key, news.version, now)
+            self._held[f"{message.receipt} {key}"] = Held(message, key, news.version, now, asyncio.get_running_loop().time())
             self.engine.poke(key, hint=Hint(look=True, moved_at=news.at))
         return bool(fresh)
 
@@ -122,27 +125,37 @@ class Watch:
         for name, held in [(name, one) for name, one in self._held.items() if one.key == key and began >= one.received]:
             if held.version is None or held.version in end.versions:
                 self._done(name, held)
-            else:
-                asyncio.get_running_loop().call_later(2.0**held.looks, self._look_again, name)
-                held.looks += 1
+            elif held.next_look is None:
+                self._arrange(name, held)
 
     def drop(self, key: Key) -> None:
         """The resource is gone: nobody waits for these messages; one that comes again is unknown."""
-        for name in [name for name, held in self._held.items() if held.key == key]:
-            del self._held[name]
+        for name, held in [(name, one) for name, one in self._held.items() if one.key == key]:
+            self._forget(name, held)
+
+    def _arrange(self, name: str, held: Held) -> None:
+        """The next look, twice as far away as the last, and none after a minute."""
+        loop = asyncio.get_running_loop()
+        left = held.since + _PATIENCE - loop.time()
+        held.next_look = loop.call_later(min(2.0**held.looks, left), self._look_again, name)
+        held.looks += 1
 
     def _look_again(self, name: str) -> None:
-        held = self._held.get(name)
-        if held is None:
-            return
-        if (datetime.now(UTC) - held.received).total_seconds() >= _PATIENCE:
+        held = self._held[name]
+        held.next_look = None
+        if asyncio.get_running_loop().time() >= held.since + _PATIENCE:
             self._done(name, held)
         else:
             self.engine.poke(held.key, hint=Hint(look=True))
 
-    def _done(self, name: str, held: Held) -> None:
+    def _forget(self, name: str, held: Held) -> None:
         self._held.pop(name, None)
+        if held.next_look is not None:
+            held.next_look.cancel()
         metrics.QUEUE_DEPTH.set(len(self._held))
+
+    def _done(self, name: str, held: Held) -> None:
+        self._forget(name, held)
         if self.queue is not None and not any(one.message.receipt == held.message.receipt for one in self._held.values()):
             queue = self.queue
             asyncio.get_running_loop().run_in_executor(None, _quietly, lambda: queue.delete([held.message]))
