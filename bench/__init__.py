@@ -1,0 +1,1 @@
+"""Figures of the operator on the bed, beside what the design promises; a measurement, never a test."""

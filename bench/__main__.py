@@ -1,0 +1,73 @@
+"""The command: `python -m bench [name …] [--json FILE]`."""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from bench import drift, propagation, quiet, rotation, startup
+from bench.figures import Figure, table
+from bench.ground import Ground, ground, load
+from tests.bed.processes import BedError
+from tests.bed.progress import say
+
+MEASUREMENTS: dict[str, Callable[[Ground], list[Figure]]] = {
+    "first-sync": startup.first_sync,
+    "start": startup.quiet_start,
+    "quiet": quiet.with_queue,
+    "propagation": propagation.steady,
+    "burst": propagation.burst,
+    "drift": drift.repair,
+    "rotation": rotation.request,
+    "quiet-sweep": quiet.without_queue,
+}
+
+
+def main(words: Sequence[str]) -> int:
+    arguments = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    figures: list[Figure] = []
+    loads: list[str] = []
+    try:
+        with ground(arguments.size, say) as made:
+            for name in arguments.names or MEASUREMENTS:
+                before, began = load(), time.monotonic()
+                figures += MEASUREMENTS[name](made)
+                loads.append(f"{name} {before:.1f} → {load():.1f}")
+                say(f"bench: {name} took {time.monotonic() - began:.0f} s, load {before:.1f} → {load():.1f}")
+    except BedError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    machine = f"{datetime.now(UTC):%d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}; load: {', '.join(loads)}"
+    print("\n".join(["", *table(figures), "", machine]))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine, "figures": [one.document() for one in figures]}, indent=2) + "\n")
+    return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """A polite kill takes the bed down, as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Figures of the operator among 1,000 resources on a bed.")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", choices=[*MEASUREMENTS, []], help=f"some of {', '.join(MEASUREMENTS)}; all when none"
+    )
+    parser.add_argument("--size", type=int, default=1000, help="how many resources (1000); the promises are for 1000, and 400 is the least")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the figures once more, for a tool")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

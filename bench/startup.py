@@ -1,0 +1,55 @@
+"""First sync, when every Secret has to be written, and the start after it, when nothing has."""
+
+from bench.counters import Counts, counts
+from bench.figures import Figure
+from bench.ground import Ground
+from tests.bed.progress import say
+
+
+def first_sync(ground: Ground) -> list[Figure]:
+    """A thousand resources that nobody has looked at yet."""
+    ground.stop()
+    if ground.synced:
+        ground.fleet.clear()
+        ground.fleet.apply(say)
+    run, size = ground.start(queued=True), ground.fleet.size
+    before = counts(ground, run)
+    seconds = run.seen()
+    ground.synced = True
+    run.settle()
+    spent = counts(ground, run).since(before)
+    say(_told(spent))
+    return [
+        Figure("first sync, all Ready", seconds, "s"),
+        Figure("first sync", size / seconds, "resources/s", eso=54, more=True),
+        Figure("first sync: Kubernetes calls a resource", sum(spent.kubernetes.values()) / size, "", eso=14),
+        Figure("first sync: AWS calls a resource", sum(spent.aws.values()) / size, ""),
+        Figure("first sync: logins a resource", spent.logins / size, ""),
+        Figure("first sync: CPU", run.cpu(), "s"),
+        Figure("first sync: memory, peak", run.peak(), "MiB"),
+    ]
+
+
+def quiet_start(ground: Ground) -> list[Figure]:
+    """Start anew where nothing is to be done. The promise is KOPF.md's for 10,000 resources, cut to a tenth."""
+    ground.running()
+    run, size = ground.start(queued=True), ground.fleet.size
+    before = counts(ground, run)
+    seconds = run.seen()
+    run.settle()
+    spent = counts(ground, run).since(before)
+    say(_told(spent))
+    return [
+        Figure("start → all seen, quiet", seconds, "s", promise=6),
+        Figure("start: Kubernetes calls a resource", sum(spent.kubernetes.values()) / size, ""),
+        Figure("start: AWS calls", sum(spent.aws.values()), ""),
+        Figure("start: Kubernetes writes and logins", spent.writes + spent.logins, "", promise=0),
+        Figure("start: CPU", run.cpu(), "s"),
+        Figure("memory, peak", run.peak(), "MiB"),
+        Figure("memory, settled", run.rss(), "MiB", promise=300, eso=117),
+    ]
+
+
+def _told(spent: Counts) -> str:
+    kubernetes = ", ".join(f"{verb} {kind} {times}" for (verb, kind), times in spent.kubernetes.most_common())
+    return f"  Kubernetes: {kubernetes}\n  AWS: {dict(spent.aws)}; logins: {spent.logins}"
