@@ -109,7 +109,7 @@ def test_D3_force_rotate_goes_ahead_and_its_event_names_whom_it_cuts_off(scene: 
     scene.cluster.given_deployment("restarted", scene.name)
     scene.given()
     given_job(scene, "report")
-    scene.waits_for("ready", lambda: said(scene.settle(), Kind.READY).true)
+    scene.comes_ready()
     status = scene.asked(force_rotate="now")
     assert status.requests["force-rotate"].result == "Done"
     assert scene.password != FIRST
@@ -240,7 +240,7 @@ def test_a_resource_that_begins_suspended_is_unknown_and_touches_nothing(scene: 
 def test_A6_a_rotation_that_has_begun_is_finished_under_suspend_with_its_secret_and_restarts(scene: Scene) -> None:
     scene.cluster.given_deployment("app", scene.name)
     scene.given()
-    scene.waits_for("ready", lambda: said(scene.settle(), Kind.READY).true)
+    scene.comes_ready()
     scene.later(minutes=5)
     scene.cluster.annotate(scene.name, rotate="1")
     began = scene.turn()
@@ -356,9 +356,9 @@ def lose_status(scene: Scene) -> None:
 def test_G5_a_new_operator_restarts_no_workload_and_rotates_nothing(scene: Scene) -> None:
     scene.cluster.given_deployment("app", scene.name)
     scene.given(rotation={"schedule": "rate(10 days)"})
-    scene.waits_for("ready", lambda: said(scene.settle(), Kind.READY).true)
+    scene.comes_ready()
     scene.rotated()
-    scene.waits_for("ready", lambda: said(scene.settle(), Kind.READY).true)
+    scene.comes_ready()
     before = scene.cluster.resource(scene.name), scene.cluster.deployment("app")["metadata"]["generation"], scene.content
     scene.restarted()
     scene.settled()
@@ -372,9 +372,9 @@ def test_G5_a_new_operator_restarts_no_workload_and_rotates_nothing(scene: Scene
 def test_G5_with_status_lost_a_new_operator_restarts_nothing_either(scene: Scene) -> None:
     scene.cluster.given_deployment("app", scene.name)
     scene.given()
-    scene.waits_for("ready", lambda: said(scene.settle(), Kind.READY).true)
+    scene.comes_ready()
     scene.rotated()
-    scene.waits_for("ready", lambda: said(scene.settle(), Kind.READY).true)
+    scene.comes_ready()
     generation, content = scene.cluster.deployment("app")["metadata"]["generation"], scene.content
     lose_status(scene)
     scene.restarted()

@@ -70,7 +70,8 @@ def test_keys_template_labels_annotations_and_type_are_as_the_spec_says(scene: S
 
 def test_what_the_spec_no_longer_wants_leaves_the_secret_and_nothing_restarts(scene: Scene) -> None:
     scene.cluster.given_deployment("app", scene.name)
-    scene.given_ready(target={"keys": ["username", "password"], "labels": {"team": "a"}, "template": {"url": "{{ username }}"}})
+    scene.given(target={"keys": ["username", "password"], "labels": {"team": "a"}, "template": {"url": "{{ username }}"}})
+    scene.comes_ready()
     before = scene.cluster.deployment("app")["metadata"]["generation"]
     scene.changed(target={"keys": ["password"], "labels": None, "template": {"url": "u={{ username }}"}})
     assert scene.content == {"password": FIRST, "url": f"u={scene.user}"}
@@ -133,7 +134,8 @@ def test_G1_a_password_that_somebody_wrote_into_our_secret_is_not_taken_for_awsc
 
 def test_G1_a_deleted_secret_is_made_again_without_a_restart(scene: Scene) -> None:
     scene.cluster.given_deployment("app", scene.name)
-    scene.given_ready()
+    scene.given()
+    scene.comes_ready()
     before = scene.cluster.deployment("app")["metadata"]["generation"]
     scene.cluster.api.call("DELETE", scene.cluster.path("secrets", scene.name, "v1"))
     scene.settled()

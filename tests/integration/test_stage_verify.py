@@ -151,10 +151,10 @@ def test_E3_a_refused_AWSCURRENT_says_which_version_logs_in(scene: Scene) -> Non
 
 def test_E3_repair_puts_AWSCURRENT_s_own_password_back_without_a_version_or_a_restart(scene: Scene) -> None:
     scene.cluster.given_deployment("app", scene.name)
-    scene.given_ready(user={"onRefused": "Repair"})
+    scene.given(user={"onRefused": "Repair"})
+    scene.comes_ready()
     rotated = scene.rotated()
-    scene.waits_for("the Deployment is through", lambda: scene.cluster.deployment("app")["status"].get("updatedReplicas") == 1)
-    scene.settle()
+    scene.comes_ready()
     generation, password = scene.cluster.deployment("app")["metadata"]["generation"], scene.password
     set_password(scene.database, scene.user, FIRST)
     status = scene.asked(sync="look")

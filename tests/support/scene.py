@@ -70,7 +70,11 @@ class Scene:
 
     def crowded(self, **busy: int) -> None:
         """So many other resources of the release rotate (`rotations`) or roll (`rollouts`) right now."""
-        world = replace(self.passes.world, busy=lambda what: busy.get(f"{what}s", 0))
+
+        def count(what: str) -> int:
+            return busy.get(f"{what}s", 0)
+
+        world = replace(self.passes.world, busy=count)
         self.passes.world, self.passes.passes = world, replace(self.passes.passes, world=world)
 
     def later(self, **span: float) -> None:
@@ -91,6 +95,11 @@ class Scene:
         assert ready is not None
         assert ready.true, f"{ready.reason}: {ready.message}"
         return status
+
+    def comes_ready(self) -> Status:
+        """Passes until it is Ready: the cluster's workloads roll at their own pace."""
+        self.waits_for("Ready", lambda: said(self.settle(), Kind.READY).true)
+        return self.settled()
 
     def asked(self, **request: str) -> Status:
         """A request by annotation, and the passes that carry it out."""

@@ -151,8 +151,9 @@ _RESTRICTED = (Verdict.PROVEN, Verdict.EXPIRED, Verdict.LOCKED_RIGHT, Verdict.LO
 
 
 def _not_ok(one: Pass, endpoint: Endpoint, state: SecretState, current: Current, credential: Credential, login: Login) -> Result[Verified]:
-    """Why it is not published. What is published already stays, and is kept as it stands."""
-    published = _verified(one, state, current, credential) if credential.version == one.before.version_id else None
+    """Why it is not published. What is published already stays, and is kept as it stands: nothing of a new spec is written into it."""
+    stands = credential.version == one.before.version_id and one.settled(Kind.MIRRORED)
+    published = _verified(one, state, current, credential) if stands else None
     what = f"{credential.username} at {endpoint.address}"
     code = f" ({login.code})" if login.code else ""
     if login.verdict is Verdict.REFUSED:

@@ -194,7 +194,7 @@ def test_a_plan_never_starts_too_many_nor_out_of_turn(found: list[Workload], con
 
 
 def a_body(kind: str = "Deployment", spec: Any = None, status: Any = None, **annotations: str) -> dict[str, Any]:
-    template = {"metadata": {"annotations": {"rotated-rds.io/version.db": OLD}}, "spec": {"containers": []}}
+    template: dict[str, Any] = {"metadata": {"annotations": {"rotated-rds.io/version.db": OLD}}, "spec": {"containers": []}}
     named = {f"rotated-rds.io/{key}": text for key, text in annotations.items()}
     return {
         "kind": kind,
