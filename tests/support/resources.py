@@ -4,8 +4,10 @@ import base64
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from rotated_rds.model import document
+from rotated_rds.model.document import entries, part
 from tests.bed.api import Api, ApiError
 from tests.bed.bed import Facts
 from tests.bed.processes import until
@@ -37,7 +39,7 @@ def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> Json:
         if value is None:
             whole.pop(key, None)
         elif isinstance(value, dict) and isinstance(whole.get(key), dict):
-            whole[key] = merged(whole[key], value)
+            whole[key] = merged(cast("Json", whole[key]), cast("Json", value))
         else:
             whole[key] = value
     return whole
@@ -104,15 +106,14 @@ class Cluster:
         return self.resource(name).get("status") or {}
 
     def condition(self, name: str, kind: str) -> Json:
-        return next((one for one in self.status(name).get("conditions") or [] if one["type"] == kind), {})
+        return next((dict(one) for one in entries(self.status(name), "conditions") if one["type"] == kind), Json())
 
     def secret(self, name: str) -> Json | None:
         return self.api.get(self.path("secrets", name, "v1"))
 
     def content(self, name: str) -> dict[str, str]:
         """A Secret's keys as texts; empty when there is none."""
-        found = self.secret(name) or {}
-        return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+        return {key: base64.b64decode(value).decode() for key, value in part(self.secret(name), "data").items()}
 
     def deployment(self, name: str) -> Json:
         return self.api.call("GET", self.path("deployments", name, "apps/v1"))
@@ -132,8 +133,8 @@ class Cluster:
 
         def there() -> bool:
             seen = self.resource(name)
-            found = next((one for one in (seen.get("status") or {}).get("conditions") or [] if one["type"] == kind), {})
-            fresh = found.get("observedGeneration") == seen["metadata"]["generation"]
+            found = next((one for one in entries(seen, "status", "conditions") if one["type"] == kind), Json())
+            fresh: bool = found.get("observedGeneration") == seen["metadata"]["generation"]
             return fresh and found["status"] == status and reason in (None, found["reason"])
 
         try:
@@ -150,7 +151,7 @@ class Cluster:
         """Wait for the answer to a request; returns it."""
 
         def answered() -> bool:
-            return (self.status(name).get("requests") or {}).get(request, {}).get("text") == text
+            return document.text(self.status(name), "requests", request, "text") == text
 
         try:
             self.expect(f"an answer to {request} {text!r}", answered, seconds)
