@@ -30,6 +30,15 @@ class Counts:
         """The Lease's renewals are no writes of this count."""
         return sum(times for (verb, _), times in self.kubernetes.items() if verb in _WRITES)
 
+    @property
+    def events(self) -> int:
+        return self.kubernetes["POST", "events"] + self.kubernetes["PATCH", "events"]
+
+    def told(self) -> str:
+        """Each kind of call, for who looks for what costs."""
+        kubernetes = ", ".join(f"{verb} {kind} {times}" for (verb, kind), times in self.kubernetes.most_common())
+        return f"Kubernetes: {kubernetes or 'none'}; AWS: {dict(self.aws) or 'none'}; logins: {self.logins}"
+
 
 def counts(ground: Ground, run: Run) -> Counts:
     return Counts(_kubernetes(ground), _aws(run), len(_LOGIN.findall(logged(ground.fleet.database))))

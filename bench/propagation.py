@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
+from bench.counters import counts
 from bench.figures import Figure, median, quantile
 from bench.fleet import Change
 from bench.ground import Ground, Run
@@ -18,8 +19,12 @@ _STEPS = (("DescribeSecret", "AWS change → noticed"), ("GetSecretValue", "AWS 
 def steady(ground: Ground) -> list[Figure]:
     """One change after the other, at random moments."""
     run = ground.running(queued=True)
+    before = counts(ground, run)
     made, seen = _changes(ground, PAUSE, seed=1)
     spent = _spent(made, seen)
+    run.settle()
+    used = counts(ground, run).since(before)
+    say(f"  {used.told()}")
     steps = [(title, _until_call(run, made, operation)) for operation, title in _STEPS]
     for title, seconds in steps:
         say(f"  {title}: median {median(seconds):.3f}, p99 {quantile(seconds, 0.99):.3f} s")
@@ -27,6 +32,9 @@ def steady(ground: Ground) -> list[Figure]:
         Figure("AWS change → Secret, median", median(spent), "s", promise=0.3, eso=16.6),
         Figure("AWS change → Secret, p99", quantile(spent, 0.99), "s", promise=1, eso=59.1),
         Figure("AWS change → Secret, slowest of 200", max(spent), "s"),
+        Figure("a change: Kubernetes writes but the Event", (used.writes - used.events) / CHANGES, "", promise=2),
+        Figure("a change: Kubernetes reads", (sum(used.kubernetes.values()) - used.writes) / CHANGES, ""),
+        Figure("a change: AWS calls", sum(used.aws.values()) / CHANGES, ""),
     ]
 
 

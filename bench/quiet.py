@@ -32,7 +32,7 @@ def _quiet(ground: Ground, name: str, *, queued: bool, promise: float, swept: fl
     before, cpu, began = counts(ground, run), run.cpu(), time.monotonic()
     time.sleep(MINUTES * 60)
     spent, seconds = counts(ground, run).since(before), time.monotonic() - began
-    say(f"  AWS: {dict(spent.aws)}; Kubernetes: {dict(spent.kubernetes)}")
+    say(f"  {spent.told()}")
     listed = spent.aws.pop(_SWEEP, 0) / seconds * 60
     calls = sum(spent.aws.values()) / seconds * 60 + (listed if swept is None else swept)
     return [

@@ -1,6 +1,6 @@
 """First sync, when every Secret has to be written, and the start after it, when nothing has."""
 
-from bench.counters import Counts, counts
+from bench.counters import counts
 from bench.figures import Figure
 from bench.ground import Ground
 from tests.bed.progress import say
@@ -18,7 +18,7 @@ def first_sync(ground: Ground) -> list[Figure]:
     ground.synced = True
     run.settle()
     spent = counts(ground, run).since(before)
-    say(_told(spent))
+    say(f"  {spent.told()}")
     return [
         Figure("first sync, all Ready", seconds, "s"),
         Figure("first sync", size / seconds, "resources/s", eso=54, more=True),
@@ -38,7 +38,7 @@ def quiet_start(ground: Ground) -> list[Figure]:
     seconds = run.seen()
     run.settle()
     spent = counts(ground, run).since(before)
-    say(_told(spent))
+    say(f"  {spent.told()}")
     return [
         Figure("start → all seen, quiet", seconds, "s", promise=6),
         Figure("start: Kubernetes calls a resource", sum(spent.kubernetes.values()) / size, ""),
@@ -48,8 +48,3 @@ def quiet_start(ground: Ground) -> list[Figure]:
         Figure("memory, peak", run.peak(), "MiB"),
         Figure("memory, settled", run.rss(), "MiB", promise=300, eso=117),
     ]
-
-
-def _told(spent: Counts) -> str:
-    kubernetes = ", ".join(f"{verb} {kind} {times}" for (verb, kind), times in spent.kubernetes.most_common())
-    return f"  Kubernetes: {kubernetes}\n  AWS: {dict(spent.aws)}; logins: {spent.logins}"

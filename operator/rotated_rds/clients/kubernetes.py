@@ -142,9 +142,7 @@ class Kubernetes:
     def create_secret(self, manifest: Json) -> Json:
         """The first write of a Secret: a POST, so that somebody else's of that name is never touched. Raises Conflict."""
         namespace = manifest["metadata"]["namespace"]
-        written = self.write("POST", f"/api/v1/namespaces/{namespace}/secrets", manifest, query={"fieldManager": MANAGER})
-        self.secrets_written.note(written)
-        return written
+        return self._noted(self.write("POST", f"/api/v1/namespaces/{namespace}/secrets", manifest, query={"fieldManager": MANAGER}))
 
     def set_managed_fields(self, secret: Json, fields: Sequence[Json]) -> Json:
         """Say anew who owns which field of a Secret, if it still is as it was read."""
@@ -154,16 +152,18 @@ class Kubernetes:
             {"op": "replace", "path": "/metadata/managedFields", "value": list(fields)},
         ]
         path = f"/api/v1/namespaces/{place['namespace']}/secrets/{place['name']}"
-        return self.write("PATCH", path, patch, query={"fieldManager": MANAGER}, content="application/json-patch+json")
+        return self._noted(self.write("PATCH", path, patch, query={"fieldManager": MANAGER}, content="application/json-patch+json"))
 
     def apply_secret(self, manifest: Json) -> Json:
         """Server-side apply; with metadata.uid it never creates and never hits a namesake that came since."""
         place = manifest["metadata"]
         path = f"/api/v1/namespaces/{place['namespace']}/secrets/{place['name']}"
         query = {"fieldManager": MANAGER, "force": "true"}
-        written = self.write("PATCH", path, manifest, query=query, content="application/apply-patch+yaml")
-        self.secrets_written.note(written)
-        return written
+        return self._noted(self.write("PATCH", path, manifest, query=query, content="application/apply-patch+yaml"))
+
+    def _noted(self, secret: Json) -> Json:
+        self.secrets_written.note(secret)
+        return secret
 
     def annotate_template(self, namespace: str, kind: str, name: str, annotations: Mapping[str, str]) -> None:
         """Restart a workload: a merge patch of its template's annotations (SAFETY.md G2: never an apply)."""

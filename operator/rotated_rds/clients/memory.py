@@ -9,6 +9,9 @@ from rotated_rds.model.document import Json
 AGE = 10.0
 """Seconds that a list is believed at the most: as long as a watch that is cut may leave it wrong."""
 
+KEPT = 3
+"""Writes remembered of an object: a pass makes no more."""
+
 
 class Lists:
     """Lists that passes share. Only for who also tells of every event: a list that began before one is not kept."""
@@ -41,7 +44,7 @@ class Lists:
 
 
 class Echoes:
-    """The last two versions of each object that we wrote ourselves: what the watch tells of them is no news."""
+    """The last versions of each object that we wrote ourselves: what the watch tells of them is no news."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,7 +53,7 @@ class Echoes:
     def note(self, written: Json) -> None:
         with self._lock:
             place, version = _place(written), str(written["metadata"]["resourceVersion"])
-            self._wrote[place] = (*self._wrote.get(place, ())[-1:], version)
+            self._wrote[place] = (*self._wrote.get(place, ())[1 - KEPT :], version)
 
     def told(self, seen: Json) -> bool:
         """Whether a body is as we left it."""
