@@ -178,6 +178,22 @@ def test_C2_a_password_that_the_database_has_is_not_given_up_for_a_no_at_the_doo
     assert scene.expect_one_credential() == ours
 
 
+def test_C2_a_login_that_proves_the_password_and_gets_no_further_moves_the_label_and_publishes_nothing(
+    bed: Bed, api: Api, namespace: str, postgres: Facts, aws: Facts
+) -> None:
+    scene = Scene.at(bed, api, namespace, postgres, aws).begin()
+    ours = scene.begin_rotation("next")
+    with scene.held("hold-before", "GetSecretValue", after=1):
+        execute_as_root(postgres, f'ALTER ROLE "{scene.user}" CONNECTION LIMIT 0')
+    assert scene.label(CURRENT) == ours
+    assert scene.cluster.content("db")["password"] == FIRST
+    assert scene.reason(Kind.CREDENTIAL_VERIFIED) == Reason.LOGIN_RESTRICTED
+    execute_as_root(postgres, f'ALTER ROLE "{scene.user}" CONNECTION LIMIT -1')
+    scene.hand.clock.advance(timedelta(minutes=5))
+    scene.settle()
+    assert scene.expect_one_credential() == ours
+
+
 @pytest.mark.parametrize("lands", [True, False])
 def test_A3_a_stored_version_is_given_up_only_when_a_dead_clients_change_can_no_longer_land(scene: Scene, lands: bool) -> None:
     ours = scene.begin_rotation("next")

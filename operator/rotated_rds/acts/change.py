@@ -1,6 +1,6 @@
 """One password's change: under the database's own lock, tried, finished in AWS, or undone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rotated_rds.acts.admin import Opener
@@ -25,11 +25,15 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a change ended. text: why, for FAILED and LATER, without any credential."""
+    """How a change ended. text: why, for FAILED and LATER, without any credential.
+
+    restricted: MOVED, but the login that proved the new password got no further: it is not to be published by that (SAFETY.md B1).
+    """
 
     end: End
     reason: Reason = Reason.SUCCEEDED
     text: str = ""
+    restricted: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def _try_again(change: Change, session: Session, opener: Opener) -> Ended | None
     user = change.new.username
     tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)
     if tried.verdict.proves:
-        return _finish(change, session, opener)
+        return replace(_finish(change, session, opener), restricted=tried.verdict is not Verdict.OK)
     if (unclear := _unclear(tried, session)) is not None:
         return unclear
     session.check(user)
@@ -123,7 +127,7 @@ def _set(change: Change, session: Session, opener: Opener) -> Ended:
     change.logins.forget(change.new.version)
     tried = change.logins.try_version(change.endpoint, change.new.version, change.new.username, change.new.password, again=True)
     if tried.verdict.proves:
-        return _finish(change, session, opener)
+        return replace(_finish(change, session, opener), restricted=tried.verdict is not Verdict.OK)
     if (unclear := _unclear(tried, session)) is not None:
         return unclear
     return _put_back(

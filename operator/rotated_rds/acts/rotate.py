@@ -130,7 +130,7 @@ def _advance(one: Pass, endpoint: Endpoint | None, state: SecretState, progress:
     """The next step of a rotation under way, from the labels and the database alone."""
     ours, current = progress.version_id, state.current or ""
     if ours == current or (ours in state.versions and ours != state.pending):
-        return _succeeded(one, state, progress, None)
+        return _succeeded(one, state, progress, current)
     if endpoint is None:
         return waits("the rotation goes on when the database's endpoint is known", value=Current(current))
     value = one.secrets.value(state.arn, ours, PENDING) if state.pending == ours else None
@@ -208,7 +208,7 @@ def _set(one: Pass, change: Change, opener: Opener) -> Ended:
 
 def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credential, ended: Ended) -> Result[Current]:
     if ended.end is End.MOVED:
-        return _succeeded(one, state, progress, new)
+        return _succeeded(one, state, progress, progress.version_id, None if ended.restricted else new)
     if ended.end is End.LATER and one.world.ages.known(f"refused {progress.version_id}", one.key):
         return report.under_way(one, Current(state.current or ""), progress, ended.text, wake=one.now + LATE)
     if ended.end is End.LATER:
@@ -233,10 +233,9 @@ def _new_value(one: Pass, endpoint: Endpoint, value: SecretValue, progress: InPr
     return value.with_password(generate(one.spec.rotation.password.rules))
 
 
-def _succeeded(one: Pass, state: SecretState, progress: InProgress, new: Credential | None) -> Result[Current]:
-    """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there."""
+def _succeeded(one: Pass, state: SecretState, progress: InProgress, current: str, new: Credential | None = None) -> Result[Current]:
+    """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there. new: it logged in during this pass."""
     _take_off_if_possible(one, state.arn, progress.version_id)
-    current = progress.version_id if new else state.current or ""
     return report.succeeded(one, Current(current, new, one.clock()), progress)
 
 
