@@ -37,7 +37,7 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     if state.rotation_enabled:
         return report.owned_by_aws(one, current)
     if endpoint is None:
-        return waits("what is due begins when the database's endpoint is known", value=Current(current))
+        raise Unavailable(Reason.UNAVAILABLE, "what is due begins when the database's endpoint is known")
     if (interrupted := _interrupted(one, endpoint, state)) is not None:
         return _begin(one, state, interrupted)
     if (tidied := pending.tidy(one, endpoint, state)) is not None:
