@@ -1,0 +1,85 @@
+"""The kill walk: whatever is lost or killed between any two outside calls, it ends with one working credential everywhere.
+
+Walked are the calls about the AWS secret, the flights to the database and the writes to the API server, each in turn: killed
+(kill -9) before it arrives, killed before its answer arrives, killed with the call arriving late, answer lost. Here all of a
+rotation on PostgreSQL, the database's on MySQL and MariaDB, and the creations' AWS calls and writes;
+`python -m tests.support.walk` walks the rest too. Leader election is off, to save 15 s a kill, but for the last test.
+"""
+
+import dataclasses
+from itertools import product
+
+import pytest
+
+from tests.bed.bed import Bed, Facts
+from tests.bed.processes import until
+from tests.support.walk.claims import at_rest, check_rotated, look
+from tests.support.walk.lane import lane
+from tests.support.walk.traps import How
+from tests.support.walk.walks import Walk, What
+
+HALVES = ((1, 2), (2, 2))
+KILLED = (How.AFTER, How.LATE)
+
+
+def least_points(kind: str) -> int:
+    """Fewer calls than these no rotation and no creation can have: a walk that meets none has walked nothing."""
+    return {"aws": 4, "sql": 8, "api": 4}[kind]
+
+
+def named(walks: list[Walk]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("walk", walks, ids=str)
+
+
+def parts(*names: str) -> pytest.MarkDecorator:
+    """What a walk finds in the bed by itself."""
+    return pytest.mark.usefixtures("kubernetes", "aws", *names)
+
+
+@parts("postgres")
+@named([Walk(What.ROTATION, "postgres", "sql", how, *half) for how, half in product(How, HALVES)])
+def test_A3_C2_a_rotation_struck_at_any_flight_to_postgres_ends_with_one_password(walk: Walk, bed: Bed, namespace: str) -> None:
+    assert walk.run(bed, namespace) >= least_points("sql")
+
+
+@parts("mysql", "mariadb")
+@named([Walk(What.ROTATION, engine, "sql", how, *half) for engine, how, half in product(["mysql", "mariadb"], KILLED, HALVES)])
+def test_A3_C2_a_rotation_killed_at_any_flight_to_mysql_or_mariadb_ends_with_one_password(walk: Walk, bed: Bed, namespace: str) -> None:
+    assert walk.run(bed, namespace) >= least_points("sql")
+
+
+@parts("postgres")
+@named([Walk(What.ROTATION, "postgres", kind, how) for kind, how in product(["aws", "api"], How)])
+def test_A1_A2_A6_a_rotation_struck_at_any_call_to_aws_or_write_to_the_api_server_ends_with_one_password(
+    walk: Walk, bed: Bed, namespace: str
+) -> None:
+    assert walk.run(bed, namespace) >= least_points(walk.kind)
+
+
+@parts("postgres")
+@named([Walk(what, "postgres", kind, How.AFTER) for what, kind in product([What.GIVEN, What.ADMIN], ["aws", "api"])])
+def test_A1_E1_a_creation_killed_at_any_call_ends_with_one_secret_and_one_version(walk: Walk, bed: Bed, namespace: str) -> None:
+    assert walk.run(bed, namespace) >= least_points(walk.kind)
+
+
+@parts("postgres")
+def test_A4_A6_the_standby_finishes_the_rotation_of_a_killed_leader(bed: Bed, postgres: Facts, namespace: str) -> None:
+    with lane(bed, namespace, postgres, forked=False, ROTATED_RDS_LEADER_ELECT="true") as one:
+        one.given_user("db")
+        one.given_resource("db")
+        until("the first credential is there", lambda: at_rest(one, "db", None), seconds=30)
+        standby = dataclasses.replace(one.operator, starts=100).start()
+        try:
+            until("the standby listens", lambda: standby.port is not None, seconds=30)
+            before = look(one, "db")
+            control = one.operator.aws.control
+            held = control.fault("hold-before", "UpdateSecretVersionStage")  # the database has it, AWS does not know
+            one.cluster.annotate("db", rotate="once")
+            assert control.wait_held(held) is not None
+            one.operator.kill()
+            control.release(held, drop=True)
+            until("the rotation is at rest", lambda: at_rest(one, "db", "once"), seconds=60)
+            check_rotated(one, "db", "once", before)
+            assert "this replica leads" in standby.log
+        finally:
+            standby.kill()

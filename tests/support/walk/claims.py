@@ -1,0 +1,84 @@
+"""What must be true after every point of the walk, seen from outside: AWS, the database, the API server."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rotated_rds.model.resource import read_resource
+from rotated_rds.model.secret import token
+from rotated_rds.model.status import Kind
+from tests.support.databases import can_log_in
+from tests.support.walk.lane import Lane
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One moment of a resource's secret. versions: every id that AWS ever stored, labelled or not."""
+
+    arn: str
+    current: str
+    pending: str | None
+    versions: frozenset[str]
+    username: str
+    password: str
+    history: Sequence[Json]
+
+
+def look(lane: Lane, name: str) -> Seen:
+    client = lane.eye.secretsmanager()
+    arn = lane.secret(name)
+    described = client.describe_secret(SecretId=arn)
+    labels = {label: version for version, its in described["VersionIdsToStages"].items() for label in its}
+    stored = client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)
+    value = json.loads(client.get_secret_value(SecretId=arn, VersionId=labels["AWSCURRENT"])["SecretString"])
+    history: Sequence[Json] = lane.cluster.status(name).get("history") or []
+    ids = frozenset(version.get("VersionId", "") for version in stored["Versions"])
+    return Seen(described["ARN"], labels["AWSCURRENT"], labels.get("AWSPENDING"), ids, value["username"], value["password"], history)
+
+
+def at_rest(lane: Lane, name: str, request: str | None) -> bool:
+    """Ready, the request answered, nothing in progress, the finalizer gone."""
+    resource, status = read_resource(lane.body(name))
+    ready, answer = status.condition(Kind.READY), status.requests.get("rotate")
+    answered = request is None or (answer is not None and answer.text == request)
+    return ready is not None and ready.true and answered and status.rotation.in_progress is None and not resource.finalizers
+
+
+def check_rotated(lane: Lane, name: str, request: str, before: Seen) -> None:
+    """Exactly one new password, which works everywhere; the old one works nowhere."""
+    now = look(lane, name)
+    answer = lane.cluster.status(name)["requests"]["rotate"]
+    assert answer["result"] == "Done", answer
+    assert now.current == token(now.arn, request, 0), "AWSCURRENT is not the one version of this request (A1)"
+    assert now.versions - before.versions == {now.current}, "more than one password was stored (A1)"
+    lines = [line for line in now.history if line["versionId"] == now.current]
+    assert [line["result"] for line in lines] == ["Succeeded"], f"history tells it so often (A1): {lines}"
+    assert list(now.history[1:]) == list(before.history[: len(now.history) - 1]), "history lost or gained a line"
+    assert not can_log_in(lane.database, now.username, before.password), "the old password still works"
+    check_rest(lane, name, now)
+
+
+def check_created(lane: Lane, name: str, before: str) -> None:
+    """One secret with one version, which works everywhere. before: the password until then; it stays where it was given."""
+    now = look(lane, name)
+    assert now.versions == {now.current}, "more than one password was stored (A1)"
+    given = "passwordSecretRef" in lane.body(name)["spec"]["user"]
+    if given:
+        assert now.password == before
+    else:
+        assert not can_log_in(lane.database, now.username, before), "the password before still works"
+    check_rest(lane, name, now)
+
+
+def check_rest(lane: Lane, name: str, now: Seen) -> None:
+    """One working credential everywhere; AWSPENDING stuck nowhere (A2, A6)."""
+    assert now.pending in (None, now.current), "AWSPENDING is stuck (A2)"
+    assert can_log_in(lane.database, now.username, now.password), "AWSCURRENT does not log in"
+    content = lane.cluster.content(name)
+    assert (content["username"], content["password"]) == (now.username, now.password), "the Kubernetes Secret holds another credential"
+    status = lane.cluster.status(name)
+    assert status["versionId"] == now.current
+    assert "lastError" not in status["rotation"], status["rotation"]
