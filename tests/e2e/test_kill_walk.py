@@ -2,8 +2,8 @@
 
 Walked are the calls about the AWS secret, the flights to the database and the writes to the API server, each in turn: killed
 (kill -9) before it arrives, killed before its answer arrives, killed with the call arriving late, answer lost. Here all of a
-rotation on PostgreSQL, the database's on MySQL and MariaDB, and the creations' AWS calls and writes;
-`python -m tests.support.walk` walks the rest too. Leader election is off, to save 15 s a kill, but for the last test.
+rotation on PostgreSQL, the database's on MySQL and MariaDB, and the creations' AWS calls and writes; the rest too is walked by
+`python3 -m tests.bed.venv python -m tests.support.walk`. Leader election is off, to save 15 s a kill, but for the last test.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""`python -m tests.support.walk [WORD …]`: walk every point, or those whose walk's name holds all the words, and tell how many."""
+"""`python3 -m tests.bed.venv python -m tests.support.walk [WORD …]`: walk every point, or those whose walk's name holds all the words."""
 
 import secrets
 import sys
