@@ -40,6 +40,6 @@ def _quiet(ground: Ground, name: str, *, queued: bool, promise: float, swept: fl
         Figure(f"{name}: logins in {MINUTES} min", spent.logins, "", promise=0),
         Figure(f"{name}: Kubernetes writes in {MINUTES} min", spent.writes, "", promise=0),
         Figure(f"{name}: Kubernetes reads in {MINUTES} min", sum(spent.kubernetes.values()) - spent.writes, ""),
-        Figure(f"{name}: CPU", (run.cpu() - cpu) / seconds, "core", promise=0.05, eso=0.14),
+        Figure(f"{name}: CPU", (run.cpu() - cpu) / seconds, "core", eso=0.14),
         Figure(f"{name}: memory", run.rss(), "MiB", eso=117),
     ]
