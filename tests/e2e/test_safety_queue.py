@@ -82,7 +82,9 @@ def test_A7_a_version_that_aws_does_not_show_yet_is_looked_for_again(station: St
     version = station.change_by_hand(FIRST)  # the same password: what is published goes on logging in
     until("it is looked for three times", lambda: len(station.describes(since)) >= 3, seconds=20)
     first, second, third = station.describes(since)[:3]
-    assert 0.7 < second - first < third - second
+    # From below only: a busy machine may look later, never sooner.
+    assert second - first >= 0.7
+    assert third - second >= 1.7
     assert station.waiting() == (0, 1)
     station.aws.control.release(stale)
     station.cluster.expect("the Secret follows", lambda: station.cluster.status("db")["versionId"] == version)
