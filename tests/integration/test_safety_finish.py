@@ -95,7 +95,7 @@ def test_A6_with_a_spec_that_became_invalid_it_is_finished_with_the_one_it_began
 @WHERE
 def test_A6_with_a_spec_that_changed_it_is_finished_with_the_one_it_began_with(scene: Scene, reach: Reach) -> None:
     ours = reach(scene)
-    scene.cluster.change("db", database={"host": "none.invalid"}, rotation={"password": {"length": 64}})
+    scene.cluster.change("db", database={"host": "127.0.0.2"}, rotation={"password": {"length": 64}})
     scene.turn()
     while scene.status().rotation.in_progress is not None:
         scene.turn()

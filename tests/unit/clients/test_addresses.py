@@ -30,7 +30,7 @@ def test_a_name_gives_each_of_its_addresses_once() -> None:
     assert len(found) == len(set(found))
 
 
-@pytest.mark.parametrize("name", ["none.invalid", "", "a" * 64, "a..b", "\ud800"])
+@pytest.mark.parametrize("name", ["", "a" * 64, "a..b", "\ud800"])
 def test_a_name_that_means_nothing_gives_none(name: str) -> None:
     assert resolve(name, 5432, within()) == ()
 

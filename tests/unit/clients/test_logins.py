@@ -83,6 +83,6 @@ def test_a_host_that_does_not_resolve_is_asked_for_without_addresses() -> None:
         seen.append(addresses)
         return Login(Verdict.UNREACHABLE, "dns")
 
-    where = Endpoint(Engine.POSTGRES, "none.invalid", 5432)
+    where = Endpoint(Engine.POSTGRES, "a" * 64, 5432)
     assert Logins(1, log_in=log_in).try_version(where, "v1", "u", SECRET).code == "dns"
     assert seen == [()]
