@@ -14,7 +14,7 @@ from tests.bed import parts
 from tests.bed.api import Api
 from tests.bed.bed import Bed, exists, held
 from tests.bed.kubeconfig import admin_kubeconfig, service_account_kubeconfig
-from tests.bed.processes import until
+from tests.bed.processes import BedError, until
 from tests.support.aws import Aws
 from tests.support.operators import HOME, Operator, install
 
@@ -41,7 +41,10 @@ class Run:
         return psutil.Process(self.operator.process.pid)
 
     def metric(self, name: str) -> float:
-        """0 before the operator serves, or has counted."""
+        """0 before the operator serves, or has counted. BedError with its last words when it has ended."""
+        assert self.operator.process is not None
+        if not self.operator.process.alive:
+            raise BedError(f"the operator has ended:\n{chr(10).join(self.operator.log.splitlines()[-5:])}")
         return self.operator.metrics().get(name, 0.0) if self.operator.port else 0.0
 
     def rss(self) -> float:
