@@ -75,12 +75,11 @@ class Watching:
 def watching(kubeconfig: Path, path: str) -> Generator[Watching]:
     """Watch a list from now on. kubeconfig: one with a token."""
     connection, headers = _connection(kubeconfig)
-    connection.connect()
-    line = connection.sock
     mark = "&" if "?" in path else "?"
     connection.request("GET", f"{path}{mark}limit=1", headers=headers)
     now = json.loads(connection.getresponse().read())["metadata"]["resourceVersion"]
     connection.request("GET", f"{path}{mark}watch=1&resourceVersion={now}", headers=headers)
+    line = connection.sock  # of this request: the one before may have had another
     answer = connection.getresponse()
     if answer.status != http.client.OK:
         raise BedError(f"watch of {path}: {answer.status} {answer.read().decode()}")
