@@ -16,7 +16,10 @@ _LOGIN = re.compile(r"connection authorized: user=bench\d\d ")
 
 @dataclass(frozen=True)
 class Counts:
-    """All of it at one moment. kubernetes: by verb and kind, watches aside; of others only the garbage collector asks for these kinds, now and then."""
+    """All of it at one moment.
+
+    kubernetes: by verb and kind, watches aside; beside the operator only the garbage collector asks for these kinds, now and then.
+    """
 
     kubernetes: "Counter[tuple[str, str]]"
     aws: "Counter[str]"
