@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 
 from rotated_rds.acts import report
 from rotated_rds.acts.creation import created_by_us
-from rotated_rds.acts.dependents import hold_facts
+from rotated_rds.acts.dependents import held_back, hold_facts
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.model import rotation
 from rotated_rds.model.errors import Reason, Refused, Unavailable
-from rotated_rds.model.resource import spec_text
 from rotated_rds.model.rotation import AWS, ROTATES, Due, Kind
 from rotated_rds.model.schedule import aws_rules, describe, same_rules
 from rotated_rds.model.secret import PREVIOUS, SecretState
@@ -113,22 +112,11 @@ def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | Non
     current, made = state.current or "", rotation.attempt(due_now, one.before, state)
     if made.version in {known.id for known in one.secrets.versions(state.arn)}:
         return report.finished_before(one, current, due_now)
-    facts, house = hold_facts(one), one.world.house
-    hold = rotation.held_back(
-        due_now, one.spec, facts, one.before, one.now, limit=house.max_rotations, interval=house.min_rotation_interval
-    )
+    facts = hold_facts(one)
+    hold = held_back(one, due_now, facts)
     if hold is not None:
         return report.held(one, current, due_now, hold) if configured(one.spec, state) else None
-    progress = InProgress(
-        version_id=made.version,
-        attempt=made.number,
-        since=one.now,
-        cause=due_now.kind,
-        request=one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None,
-        started_from=current,
-        spec=spec_text(one.resource),
-    )
-    return report.begun(one, current, due_now, progress, facts)
+    return report.begun(one, current, due_now, made, facts)
 
 
 # AWSPENDING stands, and no rotation that we know of is under way

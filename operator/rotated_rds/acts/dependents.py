@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.kubernetes import Json
+from rotated_rds.model import rotation
 from rotated_rds.model.document import part
 from rotated_rds.model.resource import read_status
-from rotated_rds.model.rotation import HoldFacts
+from rotated_rds.model.rotation import Due, HoldFacts
+from rotated_rds.model.status import HeldBack
 from rotated_rds.model.workload import PodSeen, Workload, ordered, read_pod, read_workload, secrets_read, selects
 
 
@@ -63,3 +65,11 @@ def rolling_elsewhere(one: Pass) -> set[str]:
         for known in read_status(body).workloads
         if known.state == "Rolling" and one.now - known.since < patience
     }
+
+
+def held_back(one: Pass, due_now: Due, facts: HoldFacts) -> HeldBack | None:
+    """What holds a due rotation back now, within the release's limits."""
+    house = one.world.house
+    return rotation.held_back(
+        due_now, one.spec, facts, one.before, one.now, limit=house.max_rotations, interval=house.min_rotation_interval
+    )

@@ -8,7 +8,8 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation
 from rotated_rds.model.database import Verdict
 from rotated_rds.model.errors import Reason, Refused, known_reason
-from rotated_rds.model.rotation import ROTATES, Due, HoldFacts, Kind
+from rotated_rds.model.resource import spec_text
+from rotated_rds.model.rotation import ROTATES, Attempt, Due, HoldFacts, Kind
 from rotated_rds.model.schedule import describe
 from rotated_rds.model.status import (
     HISTORY_LIMIT,
@@ -112,8 +113,17 @@ def held(one: Pass, current: str, due_now: Due, hold: HeldBack) -> Result[Curren
     return holds(Current(current), f"{hold.reason}: {hold.message}", reason=Reason.HELD_BACK, wake=wake, rotation=status)
 
 
-def begun(one: Pass, current: str, due_now: Due, progress: InProgress, facts: HoldFacts) -> Result[Current]:
+def begun(one: Pass, current: str, due_now: Due, attempt: Attempt, facts: HoldFacts) -> Result[Current]:
     """Written down; the next pass, at once, carries it out."""
+    progress = InProgress(
+        version_id=attempt.version,
+        attempt=attempt.number,
+        since=one.now,
+        cause=due_now.kind,
+        request=one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None,
+        started_from=current,
+        spec=spec_text(one.resource),
+    )
     status = _status(one, in_progress=progress, held_back=None)
     cut = [*facts.rollouts, *facts.cut_off] if due_now.kind is Kind.FORCED else []
     notices = (Notice(True, "CredentialCutOff", f"force-rotate does not wait for {', '.join(cut[:10])}"),) if cut else ()

@@ -8,14 +8,13 @@ from datetime import timedelta
 from rotated_rds.acts import pending, report
 from rotated_rds.acts.admin import Opener, admin_refused, find_admin, read_admin, same_place
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
-from rotated_rds.acts.dependents import hold_facts
+from rotated_rds.acts.dependents import held_back, hold_facts
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.databases import LoginRefused
 from rotated_rds.model import rotation
 from rotated_rds.model.credential import Credential, SecretValue, generate
 from rotated_rds.model.database import Endpoint, Engine, Verdict
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
-from rotated_rds.model.resource import spec_text
 from rotated_rds.model.rotation import Due, Kind
 from rotated_rds.model.secret import CURRENT, PENDING, SecretState, token
 from rotated_rds.model.status import InProgress, Result, waits
@@ -98,22 +97,11 @@ def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
     current, attempt = state.current or "", rotation.attempt(due_now, one.before, state)
     if _is_finished(one, state, attempt.version):
         return report.finished_before(one, current, due_now)
-    facts, house = hold_facts(one), one.world.house
-    hold = rotation.held_back(
-        due_now, one.spec, facts, one.before, one.now, limit=house.max_rotations, interval=house.min_rotation_interval
-    )
+    facts = hold_facts(one)
+    hold = held_back(one, due_now, facts)
     if hold is not None and attempt.version != state.pending:
         return report.held(one, current, due_now, hold)
-    progress = InProgress(
-        version_id=attempt.version,
-        attempt=attempt.number,
-        since=one.now,
-        cause=due_now.kind,
-        request=one.request[1] if one.request and due_now.kind in (Kind.REQUEST, Kind.FORCED) else None,
-        started_from=current,
-        spec=spec_text(one.resource),
-    )
-    return report.begun(one, current, due_now, progress, facts)
+    return report.begun(one, current, due_now, attempt, facts)
 
 
 def _is_finished(one: Pass, state: SecretState, version: str) -> bool:
