@@ -14,7 +14,7 @@ from botocore.session import Session as CoreSession
 from botocore.session import get_session
 
 from rotated_rds import metrics
-from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
+from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.resource import Key
 
 # SAFETY.md A4: a write has one attempt and ends within 4 s, so that the fence knows how much Lease it needs.
@@ -193,8 +193,3 @@ class AwsSessions:
         fetcher = AssumeRoleCredentialFetcher(self._core.create_client, self._core.get_credentials(), identity.role_arn, extra_args=extra)  # pyright: ignore[reportArgumentType]  None credentials fail at the call, with a text of its own
         core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]  botocore has no public door for refreshable credentials
         return core
-
-
-def is_definite(problem: Problem) -> bool:
-    """Whether AWS said no, so that nothing was carried out."""
-    return isinstance(problem, Refused)

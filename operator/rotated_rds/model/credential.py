@@ -80,10 +80,6 @@ class SecretValue:
         return self._text("dbname")
 
     @property
-    def admin_arn(self) -> str | None:
-        return self._text("masterarn")
-
-    @property
     def port(self) -> int | None:
         """A JSON number or a string of digits: both are in use. Raises Refused(MalformedSecret)."""
         port = self.whole.get("port")
