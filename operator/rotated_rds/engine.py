@@ -230,7 +230,7 @@ class Engine:
             return self.run_pass(body, hint)
         except Problem as problem:
             log.warning("pass of %s put off: %s", key, problem.message)
-        except Exception as error:
+        except Exception as error:  # a fault of ours in one resource must not stop the others
             place = error.__traceback__
             while place is not None and place.tb_next is not None:
                 place = place.tb_next

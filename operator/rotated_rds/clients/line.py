@@ -68,7 +68,7 @@ class Line:
             raise Lost from None
 
     def close(self) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # a farewell that fails leaves nothing to mend
             self._connection.close()
         self._handle.close()
 
@@ -87,7 +87,7 @@ class Line:
         watchdog.start()
         try:
             yield
-        except Exception:
+        except Exception:  # whatever PyMySQL says of a socket that we shut: the deadline was the cause
             if passed.is_set():
                 self.close()
                 raise Lost from None
