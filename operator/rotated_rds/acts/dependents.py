@@ -6,10 +6,11 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.clients.kubernetes import Json
 from rotated_rds.model import rotation
 from rotated_rds.model.document import part
+from rotated_rds.model.pods import PodSeen, read_pod
 from rotated_rds.model.resource import read_status
 from rotated_rds.model.rotation import Due, HoldFacts
 from rotated_rds.model.status import HeldBack
-from rotated_rds.model.workload import PodSeen, Workload, ordered, read_pod, read_workload, secrets_read, selects
+from rotated_rds.model.workload import Workload, ordered, read_workload, secrets_read, selects
 
 
 def workloads(one: Pass) -> Sequence[Workload]:
@@ -49,7 +50,7 @@ def hold_facts(one: Pass) -> HoldFacts:
 
 def _not_restarted(found: Sequence[Workload], using: Sequence[PodSeen]) -> set[str]:
     """Who goes on with a credential that ends: Jobs, workloads that are not restarted, Pods of nobody that we know (SAFETY.md D3)."""
-    owners = {pod.name: next((one for one in found if one.owns(pod)), None) for pod in using}
+    owners = {pod.name: next((one for one in found if one.owns(pod.labels)), None) for pod in using}
     names = {pod.name: f"Job/{pod.job}" if pod.job else owner.title if (owner := owners[pod.name]) else f"Pod/{pod.name}" for pod in using}
     return {names[pod.name] for pod in using if (owner := owners[pod.name]) is None or owner.skipped}
 

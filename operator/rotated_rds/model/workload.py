@@ -1,22 +1,13 @@
-"""Workloads as rules see them: who reads a Secret, how far a rollout is, who may start next."""
+"""Workloads as rules see them: who reads a Secret, and how far a rollout is."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
 
 from rotated_rds.model.document import Json, entries, part, text
 from rotated_rds.model.resource import GROUP
 from rotated_rds.model.spec import LabelSelector
-from rotated_rds.model.status import WorkloadStatus
 
-State = Literal["Pending", "Rolling", "Ready", "Failed", "Skipped"]
-CLOCK_MARGIN = timedelta(seconds=60)  # other clocks, and the kubelet's cache (SAFETY.md G3)
-STARTED_SINCE = "its Pods started after the publication"
-TAKEN_AWAY = "the annotation was taken away; restarted once more"
-REVERTED = "the annotation was taken away again: let whoever writes the Pod template keep rotated-rds.io/version annotations"
-ELSEWHERE = "rolls for another rotated Secret; restarted after that"
 _LABEL_LIMIT = 63
 
 
@@ -71,9 +62,9 @@ class Workload:
     def title(self) -> str:
         return f"{self.kind}/{self.name}"
 
-    def owns(self, pod: "PodSeen") -> bool:
-        """By the selector's labels; a selector of expressions alone owns nobody that we know."""
-        return bool(self.selector) and all(pod.labels.get(key) == value for key, value in self.selector.items())
+    def owns(self, labels: Mapping[str, str]) -> bool:
+        """A Pod of these labels, by the selector's; a selector of expressions alone owns nobody that we know."""
+        return bool(self.selector) and all(labels.get(key) == value for key, value in self.selector.items())
 
 
 def read_workload(body: Json, target: str) -> Workload:
@@ -147,142 +138,6 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
         if not holds[one.operator]:
             return False
     return True
-
-
-# Pods
-
-
-@dataclass(frozen=True)
-class PodSeen:
-    """A Pod that is not over. started: its earliest running container; None while none runs. job: its Job's name."""
-
-    name: str
-    labels: Mapping[str, str]
-    started: datetime | None
-    job: str | None
-    secrets: frozenset[str]
-
-
-def read_pod(body: Json) -> PodSeen | None:
-    """None for a Pod that is over."""
-    status, metadata = part(body, "status"), part(body, "metadata")
-    if status.get("phase") in ("Succeeded", "Failed"):
-        return None
-    began = [text(one, "state", "running", "startedAt") for one in entries(status, "containerStatuses")]
-    if any(began):  # what an init container has read may live on in a file; a sidecar is an init container too
-        inits = entries(status, "initContainerStatuses")
-        began += [text(one, "state", name, "startedAt") for one in inits for name in ("running", "terminated")]
-    started = min((datetime.fromisoformat(moment) for moment in began if moment), default=None)
-    owner = next((one for one in entries(metadata, "ownerReferences") if one.get("controller")), None)
-    job = text(owner, "name") if text(owner, "kind") == "Job" else None
-    return PodSeen(metadata["name"], part(metadata, "labels"), started, job, frozenset(secrets_read(body["spec"])))
-
-
-def started_since(workload: Workload, pods: Sequence[PodSeen], published: datetime, margin: timedelta) -> bool:
-    """All Pods of a workload started after the publication: it is current without a restart (SAFETY.md D3, G3)."""
-    mine = [pod for pod in pods if workload.owns(pod)]
-    return bool(mine) and all(pod.started is None or pod.started > published + margin for pod in mine) and any(pod.started for pod in mine)
-
-
-# the plan
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the spec says of restarts. concurrent: None for a whole wave at once; room: what the release's budget leaves."""
-
-    concurrent: int | None
-    ready_timeout: timedelta
-    halts: bool
-    resumed: datetime | None
-    room: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """restart: who is patched now. states: what status says of each."""
-
-    restart: tuple[Workload, ...]
-    states: tuple[WorkloadStatus, ...]
-    halted: bool
-
-
-def plan_restarts(
-    workloads: Sequence[Workload],
-    current: Mapping[str, bool],
-    before: Mapping[str, WorkloadStatus],
-    version: str,
-    now: datetime,
-    terms: Terms,
-    elsewhere: Collection[str] = (),
-) -> Plan:
-    """Who is where, and who starts now: waves in order, so many at once, stopped by a failure where the spec says so.
-
-    current: by title, whether its Pods started after the publication. before: status.workloads by title.
-    elsewhere: titles that roll for another rotated Secret: one rollout at a time (SAFETY.md G2).
-    """
-    states = {one.title: _state(one, current.get(one.title, False), before.get(one.title), version, now, terms) for one in workloads}
-    failed = [one for one in states.values() if one.state == "Failed" and not (terms.resumed and one.since <= terms.resumed)]
-    halted = bool(failed) and terms.halts
-    for one in workloads:
-        if one.title in elsewhere and states[one.title].state == "Pending" and states[one.title].message != TAKEN_AWAY:
-            states[one.title] = _at("Pending", one, before.get(one.title), version, now, ELSEWHERE)
-    start = [] if halted else [one for one in _starters(workloads, states, terms) if one.title not in elsewhere]
-    for one in start:
-        again = states[one.title].message == TAKEN_AWAY
-        states[one.title] = _at("Rolling", one, before.get(one.title), version, now, TAKEN_AWAY if again else None)
-    return Plan(
-        tuple(start), tuple(states[one.title] for one in workloads), halted and any(one.state == "Pending" for one in states.values())
-    )
-
-
-def _starters(workloads: Sequence[Workload], states: Mapping[str, WorkloadStatus], terms: Terms) -> list[Workload]:
-    """The workloads of the first wave that is not through yet, as many as there is room for."""
-    open_waves = [one.wave for one in workloads if states[one.title].state in ("Pending", "Rolling")]
-    if not open_waves:
-        return []
-    wave = min(open_waves)
-    rolling = sum(1 for one in states.values() if one.state == "Rolling")
-    waiting = [one for one in workloads if one.wave == wave and states[one.title].state == "Pending"]
-    room = terms.room if terms.concurrent is None else min(terms.room, terms.concurrent - rolling)
-    return waiting[: max(0, room)]
-
-
-def _state(one: Workload, current: bool, old: WorkloadStatus | None, version: str, now: datetime, terms: Terms) -> WorkloadStatus:
-    known = old if old and old.version_id == version else None
-    if one.annotated == version:
-        return _rolling(one, known, version, now, terms)
-    if one.skipped:
-        return _at("Skipped", one, known, version, now, one.skipped)
-    if current or (known and known.state == "Ready" and known.message == STARTED_SINCE):
-        return _at("Ready", one, known, version, now, STARTED_SINCE)
-    if known and known.state in ("Rolling", "Ready"):
-        if known.message == TAKEN_AWAY:
-            return _at("Failed", one, known, version, now, REVERTED)
-        return _at("Pending", one, known, version, now, TAKEN_AWAY)
-    if known and known.message == REVERTED:
-        return known
-    return _at("Pending", one, known, version, now, known.message if known and known.message == TAKEN_AWAY else None)
-
-
-def _rolling(one: Workload, known: WorkloadStatus | None, version: str, now: datetime, terms: Terms) -> WorkloadStatus:
-    """Annotated with this version: through, on its way, or not coming up."""
-    note = TAKEN_AWAY if known and known.message == TAKEN_AWAY else None
-    if one.complete:
-        return _at("Ready", one, known, version, now, note)
-    if known and known.state == "Failed":
-        return known
-    since = known.since if known and known.state == "Rolling" else now
-    if one.stuck:
-        return _at("Failed", one, known, version, now, one.stuck)
-    if now - since >= terms.ready_timeout:
-        return _at("Failed", one, known, version, now, f"not ready after {int(terms.ready_timeout.total_seconds())} s; see its Pods")
-    return _at("Rolling", one, known, version, now, note)
-
-
-def _at(state: State, one: Workload, known: WorkloadStatus | None, version: str, now: datetime, message: str | None) -> WorkloadStatus:
-    since = known.since if known and known.state == state else now
-    return WorkloadStatus(kind=one.kind, name=one.name, state=state, version_id=version, since=since, message=message)
 
 
 def ordered(workloads: Iterable[Workload]) -> list[Workload]:

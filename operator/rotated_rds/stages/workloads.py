@@ -8,9 +8,11 @@ from rotated_rds.acts import dependents
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import target as secrets
 from rotated_rds.model.errors import Reason
+from rotated_rds.model.pods import CLOCK_MARGIN, started_since
+from rotated_rds.model.restarts import REVERTED, Plan, Terms, plan_restarts
 from rotated_rds.model.status import WORKLOAD_LIMIT, Result, WorkloadStatus, fails, holds
 from rotated_rds.model.verified import Published
-from rotated_rds.model.workload import CLOCK_MARGIN, REVERTED, Plan, Terms, Workload, plan_restarts, started_since, version_annotation
+from rotated_rds.model.workload import Workload, version_annotation
 
 _LOOK_AGAIN = timedelta(seconds=2)
 

@@ -1,0 +1,42 @@
+"""Pods as rules see them: since when one runs, what it reads, whose it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rotated_rds.model.document import Json, entries, part, text
+from rotated_rds.model.workload import Workload, secrets_read
+
+CLOCK_MARGIN = timedelta(seconds=60)  # other clocks, and the kubelet's cache (SAFETY.md G3)
+
+
+@dataclass(frozen=True)
+class PodSeen:
+    """A Pod that is not over. started: its earliest running container; None while none runs. job: its Job's name."""
+
+    name: str
+    labels: Mapping[str, str]
+    started: datetime | None
+    job: str | None
+    secrets: frozenset[str]
+
+
+def read_pod(body: Json) -> PodSeen | None:
+    """None for a Pod that is over."""
+    status, metadata = part(body, "status"), part(body, "metadata")
+    if status.get("phase") in ("Succeeded", "Failed"):
+        return None
+    began = [text(one, "state", "running", "startedAt") for one in entries(status, "containerStatuses")]
+    if any(began):  # what an init container has read may live on in a file; a sidecar is an init container too
+        inits = entries(status, "initContainerStatuses")
+        began += [text(one, "state", name, "startedAt") for one in inits for name in ("running", "terminated")]
+    started = min((datetime.fromisoformat(moment) for moment in began if moment), default=None)
+    owner = next((one for one in entries(metadata, "ownerReferences") if one.get("controller")), None)
+    job = text(owner, "name") if text(owner, "kind") == "Job" else None
+    return PodSeen(metadata["name"], part(metadata, "labels"), started, job, frozenset(secrets_read(body["spec"])))
+
+
+def started_since(workload: Workload, pods: Sequence[PodSeen], published: datetime, margin: timedelta) -> bool:
+    """All Pods of a workload started after the publication: it is current without a restart (SAFETY.md D3, G3)."""
+    mine = [pod for pod in pods if workload.owns(pod.labels)]
+    return bool(mine) and all(pod.started is None or pod.started > published + margin for pod in mine) and any(pod.started for pod in mine)
