@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rotated_rds import metrics
 from rotated_rds.model.resource import Key, read_status
+from rotated_rds.model.restarts import paused
 from rotated_rds.model.status import Status
 from rotated_rds.passes import End
 
@@ -37,7 +38,7 @@ class Tally:
         if end.body is None:
             return
         status = read_status(end.body)
-        rolling = sum(1 for known in status.workloads if known.state == "Rolling")
+        rolling = sum(1 for known in status.workloads if known.state == "Rolling" and not paused(known))
         seen = _Seen(status.rotation.in_progress is not None, rolling, tuple((one.type, one.status) for one in status.conditions))
         with self._lock:
             old = self._seen.get(key)

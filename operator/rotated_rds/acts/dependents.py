@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from rotated_rds.acts.view import Pass
-from rotated_rds.clients.kubernetes import Json
 from rotated_rds.model import rotation
+from rotated_rds.model.argo import Held, held, without_stand_ins
 from rotated_rds.model.document import part
 from rotated_rds.model.pods import PodSeen, read_pod
 from rotated_rds.model.resource import read_status
@@ -16,17 +16,18 @@ from rotated_rds.model.workload import Workload, ordered, read_workload, secrets
 def workloads(one: Pass) -> Sequence[Workload]:
     """All dependents: discovered, named, selected; by wave."""
     bodies = one.world.kubernetes.workloads(one.key.namespace)
-    return ordered(read_workload(body, one.resource.target) for body in bodies if depends(one, body))
+    found = [workload for workload in held(bodies) if depends(one, workload)]
+    return ordered(read_workload(workload, one.resource.target) for workload in without_stand_ins(found))
 
 
-def depends(one: Pass, body: Json) -> bool:
+def depends(one: Pass, workload: Held) -> bool:
     """Whether a workload is to be restarted for this Secret. What is being deleted is not."""
-    restarts, metadata = one.spec.restarts, body["metadata"]
+    restarts, metadata = one.spec.restarts, workload.body["metadata"]
     if "deletionTimestamp" in metadata:
         return False
-    if restarts.discover and one.resource.target in secrets_read(body["spec"]["template"]["spec"], volumes=restarts.volumes):
+    if restarts.discover and one.resource.target in secrets_read(part(workload.template, "spec"), volumes=restarts.volumes):
         return True
-    if any(ref.kind == body["kind"] and ref.name == metadata["name"] for ref in restarts.workloads):
+    if any(ref.kind == workload.body["kind"] and ref.name == metadata["name"] for ref in restarts.workloads):
         return True
     return restarts.selector is not None and selects(restarts.selector, part(metadata, "labels"))
 

@@ -13,6 +13,7 @@ STARTED_SINCE = "its Pods started after the publication"
 TAKEN_AWAY = "the annotation was taken away; restarted once more"
 REVERTED = "the annotation was taken away again: let whoever writes the Pod template keep rotated-rds.io/version annotations"
 ELSEWHERE = "rolls for another rotated Secret; restarted after that"
+_PAUSED = "paused in a step of its strategy"
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ def plan_restarts(
     failed = [one for one in states.values() if one.state == "Failed" and not (terms.resumed and one.since <= terms.resumed)]
     halted = bool(failed) and terms.halts
     for one in workloads:
-        if one.title in elsewhere and states[one.title].state == "Pending" and states[one.title].message != TAKEN_AWAY:
+        if one.title in elsewhere and states[one.title].state == "Pending" and not _again(states[one.title]):
             states[one.title] = _at("Pending", one, before.get(one.title), version, now, ELSEWHERE)
     start = [] if halted else [one for one in _starters(workloads, states, terms) if one.title not in elsewhere]
     for one in start:
-        again = states[one.title].message == TAKEN_AWAY
+        again = _again(states[one.title])
         states[one.title] = _at("Rolling", one, before.get(one.title), version, now, TAKEN_AWAY if again else None)
     return Plan(
         tuple(start), tuple(states[one.title] for one in workloads), halted and any(one.state == "Pending" for one in states.values())
@@ -85,27 +86,41 @@ def _state(one: Workload, current: bool, old: WorkloadStatus | None, version: st
     if current or (known and known.state == "Ready" and known.message == STARTED_SINCE):
         return _at("Ready", one, known, version, now, STARTED_SINCE)
     if known and known.state in ("Rolling", "Ready"):
-        if known.message == TAKEN_AWAY:
+        if _again(known):
             return _at("Failed", one, known, version, now, REVERTED)
         return _at("Pending", one, known, version, now, TAKEN_AWAY)
     if known and known.message == REVERTED:
         return known
-    return _at("Pending", one, known, version, now, known.message if known and known.message == TAKEN_AWAY else None)
+    return _at("Pending", one, known, version, now, TAKEN_AWAY if _again(known) else None)
 
 
 def _rolling(one: Workload, known: WorkloadStatus | None, version: str, now: datetime, terms: Terms) -> WorkloadStatus:
     """Annotated with this version: through, on its way, or not coming up."""
-    note = TAKEN_AWAY if known and known.message == TAKEN_AWAY else None
+    note = TAKEN_AWAY if _again(known) else None
     if one.complete:
         return _at("Ready", one, known, version, now, note)
     if known and known.state == "Failed":
         return known
-    since = known.since if known and known.state == "Rolling" else now
     if one.stuck:
         return _at("Failed", one, known, version, now, one.stuck)
+    if one.waits:
+        said = f"{_PAUSED} ({one.waits}), until it goes on or is promoted"
+        return _at("Rolling", one, known, version, now, f"{said}; {note}" if note else said)
+    moving = None if known and paused(known) else known  # the time of a pause is not the rollout's
+    since = moving.since if moving and moving.state == "Rolling" else now
     if now - since >= terms.ready_timeout:
         return _at("Failed", one, known, version, now, f"not ready after {int(terms.ready_timeout.total_seconds())} s; see its Pods")
-    return _at("Rolling", one, known, version, now, note)
+    return _at("Rolling", one, moving, version, now, note)
+
+
+def paused(known: WorkloadStatus) -> bool:
+    """Rolling, and at rest: it waits for a person, an analysis or a step's time, and moves nothing meanwhile."""
+    return known.state == "Rolling" and (known.message or "").startswith(_PAUSED)
+
+
+def _again(known: WorkloadStatus | None) -> bool:
+    """Restarted once more already; what else its message says stands before that."""
+    return known is not None and (known.message or "").endswith(TAKEN_AWAY)
 
 
 def _at(state: State, one: Workload, known: WorkloadStatus | None, version: str, now: datetime, message: str | None) -> WorkloadStatus:

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from rotated_rds.model import argo
+from rotated_rds.model.argo import Held
 from rotated_rds.model.document import Json, entries, part, text
 from rotated_rds.model.resource import GROUP
 from rotated_rds.model.spec import LabelSelector
@@ -46,7 +48,11 @@ def _from_volumes(volumes: Iterable[Json]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Workload:
-    """One dependent workload. complete: the rollout of its present template is through and healthy; stuck: why it never will be."""
+    """One dependent workload.
+
+    complete: the rollout of its present template is through and healthy; stuck: why it never will be; waits: for which pause of
+    its own strategy. patched: kind and name of what holds its Pod template, where that is another.
+    """
 
     kind: str
     name: str
@@ -57,6 +63,8 @@ class Workload:
     stuck: str | None
     selector: Mapping[str, str]
     secrets: frozenset[str]
+    waits: str | None = None
+    patched: tuple[str, str] | None = None
 
     @property
     def title(self) -> str:
@@ -67,21 +75,23 @@ class Workload:
         return bool(self.selector) and all(labels.get(key) == value for key, value in self.selector.items())
 
 
-def read_workload(body: Json, target: str) -> Workload:
-    """A Deployment, StatefulSet or DaemonSet → what the rules need of it."""
-    spec, status, metadata = part(body, "spec"), part(body, "status"), part(body, "metadata")
-    template = spec["template"]
-    annotations = part(metadata, "annotations")
+def read_workload(one: Held, target: str) -> Workload:
+    """A workload with its Pod template → what the rules need of it."""
+    body, kind = one.body, one.body["kind"]
+    spec, annotations, template = part(body, "spec"), part(body, "metadata", "annotations"), one.template
+    rollout = kind == argo.KIND
     return Workload(
-        kind=body["kind"],
-        name=metadata["name"],
+        kind=kind,
+        name=body["metadata"]["name"],
         wave=_wave(annotations.get(f"{GROUP}/wave", "0")),
-        skipped=_skipped(body["kind"], spec, annotations),
+        skipped=_skipped(one),
         annotated=text(template, "metadata", "annotations", version_annotation(target)),
-        complete=_complete(body["kind"], spec, status, metadata.get("generation", 0)),
-        stuck=_stuck(status),
-        selector=part(spec, "selector", "matchLabels"),
-        secrets=frozenset(secrets_read(template["spec"])),
+        complete=argo.complete(one) if rollout else _complete(body),
+        stuck=argo.stuck(one) if rollout else _stuck(body),
+        selector=part(spec, "selector", "matchLabels") or part(one.holder, "spec", "selector", "matchLabels"),
+        secrets=frozenset(secrets_read(part(template, "spec"))),
+        waits=argo.waits(one) if rollout else None,
+        patched=(one.holder["kind"], one.holder["metadata"]["name"]) if one.borrowed and one.holder else None,
     )
 
 
@@ -92,11 +102,15 @@ def _wave(text: str) -> int:
         return 0
 
 
-def _skipped(kind: str, spec: Json, annotations: Mapping[str, str]) -> str | None:
-    if annotations.get(f"{GROUP}/restart") == "false":
+def _skipped(one: Held) -> str | None:
+    kind, spec = one.body["kind"], part(one.body, "spec")
+    if any(text(body, "metadata", "annotations", f"{GROUP}/restart") == "false" for body in (one.body, one.holder)):
         return f"opted out by {GROUP}/restart"
+    if one.holder is None:
+        ref = part(spec, "workloadRef")
+        return f"workloadRef {ref.get('kind')}/{ref.get('name')}: only the template of a Deployment that is there is annotated"
     if spec.get("paused"):
-        return "paused: resume the Deployment to restart its Pods"
+        return f"paused: resume the {kind} to restart its Pods"
     if text(spec, "updateStrategy", "type") == "OnDelete":
         return "update strategy OnDelete: delete its Pods to restart them"
     if kind != "DaemonSet" and spec.get("replicas", 1) == 0:
@@ -104,8 +118,9 @@ def _skipped(kind: str, spec: Json, annotations: Mapping[str, str]) -> str | Non
     return None
 
 
-def _complete(kind: str, spec: Json, status: Json, generation: int) -> bool:
-    if status.get("observedGeneration", 0) < generation:
+def _complete(body: Json) -> bool:
+    kind, spec, status = body["kind"], part(body, "spec"), part(body, "status")
+    if not _observed(body):
         return False
     count: dict[str, int] = {key: int(value) for key, value in status.items() if isinstance(value, int)}
     if kind == "DaemonSet":
@@ -121,10 +136,15 @@ def _complete(kind: str, spec: Json, status: Json, generation: int) -> bool:
     return bool(through) and count.get("readyReplicas", 0) == wanted
 
 
-def _stuck(status: Json) -> str | None:
-    for one in entries(status, "conditions"):
+def _observed(body: Json) -> bool:
+    """Its controller has seen what was last written: until then the status speaks of the rollout before."""
+    return part(body, "status").get("observedGeneration", 0) >= part(body, "metadata").get("generation", 0)
+
+
+def _stuck(body: Json) -> str | None:
+    for one in entries(body, "status", "conditions"):
         if one.get("type") == "Progressing" and one.get("status") == "False" and one.get("reason") == "ProgressDeadlineExceeded":
-            return "its rollout exceeded progressDeadlineSeconds"
+            return "its rollout exceeded progressDeadlineSeconds" if _observed(body) else None
     return None
 
 

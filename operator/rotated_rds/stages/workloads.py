@@ -9,7 +9,7 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.model import target as secrets
 from rotated_rds.model.errors import Reason
 from rotated_rds.model.pods import CLOCK_MARGIN, started_since
-from rotated_rds.model.restarts import REVERTED, Plan, Terms, plan_restarts
+from rotated_rds.model.restarts import REVERTED, Plan, Terms, paused, plan_restarts
 from rotated_rds.model.status import WORKLOAD_LIMIT, Result, WorkloadStatus, fails, holds
 from rotated_rds.model.verified import Published
 from rotated_rds.model.workload import Workload, version_annotation
@@ -57,7 +57,7 @@ def _restart(one: Pass, workload: Workload, version: str) -> None:
         other = one.world.kubernetes.secret(one.key.namespace, name)
         if other and (theirs := secrets.annotation(other, secrets.VERSION_ID)):
             due[version_annotation(name)] = theirs
-    one.world.kubernetes.annotate_template(one.key.namespace, workload.kind, workload.name, due)
+    one.world.kubernetes.annotate_template(one.key.namespace, *(workload.patched or (workload.kind, workload.name)), due)
 
 
 def _count(before: Mapping[str, WorkloadStatus], plan: Plan) -> None:
@@ -100,8 +100,10 @@ def _failed(plan: Plan, failed: Sequence[WorkloadStatus], pending: Sequence[Work
 
 def _wake(one: Pass, rolling: Sequence[WorkloadStatus]) -> datetime:
     """Events of the workloads bring us back; this is for what no event tells: time."""
-    ends = [known.since + one.spec.restarts.ready_timeout for known in rolling]
-    return min([one.now + _LOOK_AGAIN * 5, *ends]) if rolling else one.now + _LOOK_AGAIN
+    if not rolling:
+        return one.now + _LOOK_AGAIN
+    ends = [known.since + one.spec.restarts.ready_timeout for known in rolling if not paused(known)]
+    return min([one.now + _LOOK_AGAIN * 5, *ends]) if ends else one.now + _LOOK_AGAIN * 30
 
 
 def names(states: Sequence[WorkloadStatus], most: int = 5) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotated_rds.model.restarts import ELSEWHERE, REVERTED, STARTED_SINCE, TAKEN_AWAY, Plan, Terms, plan_restarts
+from rotated_rds.model.restarts import ELSEWHERE, REVERTED, STARTED_SINCE, TAKEN_AWAY, Plan, Terms, paused, plan_restarts
 from rotated_rds.model.status import WorkloadStatus
 from rotated_rds.model.workload import Workload, ordered
 
@@ -99,6 +99,39 @@ def test_one_more_try_is_remembered_until_it_is_through() -> None:
 def test_since_when_counts_from_the_state_s_beginning() -> None:
     assert plan(ROLLING, before=[known("a", "Rolling", ago=60)]).states[0].since == NOW - timedelta(seconds=60)
     assert plan(a_workload(annotated=NEW), before=[known("a", "Rolling", ago=60)]).states[0].since == NOW
+
+
+# paused in a step of its strategy
+
+
+PAUSED = replace(ROLLING, waits="CanaryPauseStep")
+
+
+def test_paused_in_a_step_is_rolling_for_as_long_as_it_takes() -> None:
+    found = plan(PAUSED, before=[known("a", "Rolling", ago=86400)]).states[0]
+    assert (found.state, found.since) == ("Rolling", NOW - timedelta(days=1))
+    assert "CanaryPauseStep" in str(found.message)
+    assert paused(found)
+    assert not paused(known("a", "Rolling"))
+
+
+def test_the_time_of_a_pause_is_not_the_rollout_s() -> None:
+    resting = plan(PAUSED, before=[known("a", "Rolling", ago=86400)]).states
+    moving = plan(ROLLING, before=resting).states[0]
+    assert (moving.state, moving.since, moving.message) == ("Rolling", NOW, None)
+
+
+def test_a_pause_does_not_forget_that_one_more_try_was_made() -> None:
+    resting = plan(PAUSED, before=[known("a", "Rolling", message=TAKEN_AWAY)]).states
+    assert paused(resting[0])
+    moving = plan(ROLLING, before=resting).states
+    assert [one.message for one in moving] == [TAKEN_AWAY]
+    assert [(one.state, one.message) for one in plan(a_workload(), before=resting).states] == [("Failed", REVERTED)]
+
+
+def test_the_next_wave_waits_for_one_that_is_paused() -> None:
+    found = plan(PAUSED, a_workload("late", wave=1))
+    assert states(found) == {"a": "Rolling", "late": "Pending"}
 
 
 # many

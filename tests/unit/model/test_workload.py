@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rotated_rds.model.argo import Held
 from rotated_rds.model.spec import LabelSelector
 from rotated_rds.model.workload import read_workload, secrets_read, selects, version_annotation
 
@@ -21,7 +22,13 @@ def a_body(kind: str = "Deployment", spec: Any = None, status: Any = None, **ann
     }
 
 
-def counts(**more: int) -> dict[str, Any]:
+def own(*words: Any, **more: Any) -> Held:
+    """Its Pod template is its own."""
+    body = a_body(*words, **more)
+    return Held(body, body)
+
+
+def counts(**more: Any) -> dict[str, Any]:
     return {"observedGeneration": 3, **more}
 
 
@@ -52,7 +59,7 @@ ALL = counts(updatedReplicas=2, replicas=2, availableReplicas=2, readyReplicas=2
     ],
 )
 def test_when_a_rollout_is_through(kind: str, spec: dict[str, Any], status: dict[str, Any], complete: bool) -> None:
-    assert read_workload(a_body(kind, spec, status), "db").complete is complete
+    assert read_workload(own(kind, spec, status), "db").complete is complete
 
 
 @pytest.mark.parametrize(
@@ -69,24 +76,29 @@ def test_when_a_rollout_is_through(kind: str, spec: dict[str, Any], status: dict
     ],
 )
 def test_who_is_skipped_and_why(body: dict[str, Any], skipped: str | None) -> None:
-    found = read_workload(body, "db").skipped
+    found = read_workload(Held(body, body), "db").skipped
     assert found is None if skipped is None else skipped in str(found)
 
 
 def test_a_deadline_that_was_exceeded_is_stuck() -> None:
     condition = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
-    assert read_workload(a_body(status={"conditions": [condition]}), "db").stuck is not None
-    assert read_workload(a_body(status={"conditions": [{**condition, "reason": "other"}]}), "db").stuck is None
+    assert read_workload(own(status=counts(conditions=[condition])), "db").stuck is not None
+    assert read_workload(own(status=counts(conditions=[{**condition, "reason": "other"}])), "db").stuck is None
+
+
+def test_a_deadline_of_the_rollout_before_says_nothing_of_this_one() -> None:
+    condition = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    assert read_workload(own(status={"observedGeneration": 2, "conditions": [condition]}), "db").stuck is None
 
 
 @pytest.mark.parametrize(("text", "wave"), [("2", 2), ("-1", -1), ("first", 0), ("", 0)])
 def test_a_wave_that_is_no_number_is_the_middle_one(text: str, wave: int) -> None:
-    assert read_workload(a_body(wave=text), "db").wave == wave
+    assert read_workload(own(wave=text), "db").wave == wave
 
 
 def test_what_is_annotated_is_read_for_the_target() -> None:
-    assert read_workload(a_body(), "db").annotated == OLD
-    assert read_workload(a_body(), "other").annotated is None
+    assert read_workload(own(), "db").annotated == OLD
+    assert read_workload(own(), "other").annotated is None
 
 
 @pytest.mark.parametrize("length", range(50, 64))
