@@ -31,8 +31,12 @@ class Ties:
 
 
 def dependents_of(workload: Json, resources: Iterable[Ties]) -> Iterator[Key]:
-    """The resources, of the workload's namespace, whose Secret it reads, that name it, select it, or have it in status."""
+    """The resources, of the workload's namespace, whose Secret it reads, that name it, select it, or have it in status.
+
+    A Rollout with `workloadRef` reads nothing by itself: it is known by the Deployment, which is in status.
+    """
     read = secrets_read(part(workload, "spec", "template", "spec"))
+    names = {workload["metadata"]["name"], text(workload, "spec", "workloadRef", "name")}
     for ties in resources:
-        if ties.target in read or workload["metadata"]["name"] in ties.named or ties.selects:
+        if ties.target in read or names & ties.named or ties.selects:
             yield ties.key

@@ -1,120 +1,36 @@
 """WorkloadsCurrent: who is restarted, in which order, how far, and what stops it (SAFETY.md D4, G2; API.md)."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from rotated_rds.model.status import Kind, Status, WorkloadStatus
-from tests.support.resources import merged
-from tests.support.scene import Scene, reason, said
+from rotated_rds.model.status import Kind
+from tests.support.scene import Scene, said
+from tests.support.workloads import (
+    READERS,
+    Json,
+    annotated,
+    break_pods,
+    container,
+    current,
+    from_env,
+    from_volume,
+    given,
+    given_rolled_out,
+    one,
+    state,
+    through,
+    workload,
+)
 
-Json = dict[str, Any]
 RESTART, WAVE = "rotated-rds.io/restart", "rotated-rds.io/wave"
-
-
-def workload(scene: Scene, kind: str, name: str) -> Json:
-    return scene.cluster.api.call("GET", scene.cluster.path(kind.lower() + "s", name, "apps/v1"))
-
-
-def given(scene: Scene, kind: str, name: str, pod: Json, *, labels: Json | None = None, **spec: Any) -> None:
-    """A workload with a whole Pod spec of the test's own."""
-    template = {"metadata": {"labels": {"app": name}}, "spec": merged({"containers": [{"name": "app", "image": "app"}]}, pod)}
-    whole = merged({"selector": {"matchLabels": {"app": name}}, "template": template}, spec)
-    if kind == "StatefulSet":
-        whole["serviceName"] = name
-    body = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "labels": labels or {}}, "spec": whole}
-    scene.cluster.api.call("POST", scene.cluster.path(kind.lower() + "s", group="apps/v1"), body)
-
-
-def annotated(scene: Scene, name: str, kind: str = "Deployment", target: str | None = None) -> str | None:
-    template: Json = workload(scene, kind, name)["spec"]["template"]["metadata"]
-    annotations: dict[str, str] = template.get("annotations") or {}
-    return annotations.get(f"rotated-rds.io/version.{target or scene.name}")
-
-
-def break_pods(scene: Scene, name: str, *, broken: bool = True) -> None:
-    """The pods of the next rollout never get ready; or they do again."""
-    template = {"metadata": {"annotations": {"bed/broken": "" if broken else None}}}
-    scene.cluster.merge(scene.cluster.path("deployments", name, "apps/v1"), {"spec": {"template": template}})
-
-
-def through(scene: Scene, *names: str) -> None:
-    """The cluster has brought these Deployments to their end."""
-
-    def ready() -> bool:
-        bodies = [workload(scene, "Deployment", name) for name in names]
-        return all(
-            body["status"].get("observedGeneration") == body["metadata"]["generation"]
-            and body["status"].get("updatedReplicas")
-            == body["status"].get("replicas")
-            == body["status"].get("availableReplicas")
-            == body["spec"]["replicas"]
-            for body in bodies
-        )
-
-    scene.waits_for(f"{', '.join(names)} ready", ready)
-
-
-def state(status: Status, name: str) -> str:
-    return one(status, name).state
-
-
-def one(status: Status, name: str) -> WorkloadStatus:
-    return next(known for known in status.workloads if known.name == name)
-
-
-def current(status: Status) -> str:
-    return reason(status, Kind.WORKLOADS_CURRENT)
-
-
-def given_rolled_out(scene: Scene, *names: str, **spec: Any) -> Status:
-    """Deployments that run on the first version, long since."""
-    for name in names:
-        scene.cluster.given_deployment(name, scene.name)
-    through(scene, *names)
-    scene.given(**spec)
-    status = scene.settle()
-    while not said(status, Kind.READY).true:
-        through(scene, *names)
-        status = scene.settle()
-    scene.later(minutes=5)
-    return status
 
 
 # who depends on it
 
 
-def container(**more: Any) -> Json:
-    return {"name": "app", "image": "app", **more}
-
-
-def from_env(secret: str) -> Json:
-    return {"containers": [container(env=[{"name": "P", "valueFrom": {"secretKeyRef": {"name": secret, "key": "password"}}}])]}
-
-
-def from_env_from(secret: str) -> Json:
-    return {"containers": [container(envFrom=[{"secretRef": {"name": secret}}])]}
-
-
-def from_volume(secret: str) -> Json:
-    return {"volumes": [{"name": "v", "secret": {"secretName": secret}}]}
-
-
-def from_projected(secret: str) -> Json:
-    return {"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": secret}}]}}]}
-
-
-def from_init(secret: str) -> Json:
-    return {"initContainers": [{"name": "init", "image": "app", "envFrom": [{"secretRef": {"name": secret}}]}]}
-
-
-def from_sidecar(secret: str) -> Json:
-    return {"initContainers": [{"name": "side", "image": "app", "restartPolicy": "Always", "envFrom": [{"secretRef": {"name": secret}}]}]}
-
-
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
-@pytest.mark.parametrize("reads", [from_env, from_env_from, from_volume, from_projected, from_init, from_sidecar])
+@pytest.mark.parametrize("reads", READERS)
 def test_every_way_to_read_the_secret_is_discovered(scene: Scene, kind: str, reads: Callable[[str], Json]) -> None:
     given(scene, kind, "reader", reads(scene.name))
     given(scene, kind, "other", reads("another-secret"))

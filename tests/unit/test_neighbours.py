@@ -35,6 +35,12 @@ def test_a_secret_names_its_resource_by_its_annotation() -> None:
         pytest.param(ties({"restarts": {"workloads": [{"kind": "Deployment", "name": "app"}]}}), a_workload(), [KEY], id="named"),
         pytest.param(ties({"restarts": {"selector": {"matchLabels": {"a": "b"}}}}), a_workload(), [KEY], id="perhaps selected"),
         pytest.param(ties(status={"workloads": [{"kind": "Deployment", "name": "app"}]}), a_workload(), [KEY], id="known so far"),
+        pytest.param(
+            ties(status={"workloads": [{"kind": "Deployment", "name": "app"}]}),
+            a_workload("canary", {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}}),
+            [KEY],
+            id="it runs the template of one that is known",
+        ),
     ],
 )
 def test_a_workload_wakes_who_depends_on_it(tied: Ties, workload: dict[str, Any], expected: list[Key]) -> None:
