@@ -7,7 +7,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-down test check static unit bed-up bed-down bed-status bench lock clean-cache
+.PHONY: help setup demo demo-down test check static unit chart bed-up bed-down bed-status bench lock clean-cache
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,10 @@ static:
 	@for chart in helm/*/Chart.yaml; do if [ -e "$$chart" ]; then $(IN) helm lint --quiet --strict "$${chart%/*}" || exit 1; fi; done
 
 unit:
-	@$(IN) pytest -q -n $(WORKERS) -m "not bed" tests/unit tests/contract
+	@$(IN) pytest -q -n $(WORKERS) -m "not bed" tests/unit tests/contract tests/chart
+
+chart: ## write what is made from the chart: its README and CRD, helm/bundle, helm/kustomize
+	@$(IN) python -m tests.chart.make
 
 bed-up: setup ## start the bed alone; ONLY=kubernetes,postgres starts some parts
 	@$(IN) python -m tests.bed up $(if $(ONLY),--only $(ONLY)) $(if $(NAME),--name $(NAME))
