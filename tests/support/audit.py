@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +41,21 @@ class Asked:
 class Audited:
     """kubeconfig: the operator's own identity, at this server."""
 
+    address: str
     kubeconfig: Path
     log: Path
 
     def asked(self) -> list[Asked]:
         """All that the operators' identity asked for so far, of things that have a kind."""
-        entries: list[dict[str, Any]] = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [_asked(one) for one in entries if "objectRef" in one]
+        return [_asked(one) for one in self._entries() if "objectRef" in one]
+
+    def paths(self) -> list[str]:
+        """The path of each of its requests so far, without what follows a question mark."""
+        return [str(one["requestURI"]).partition("?")[0] for one in self._entries()]
+
+    def _entries(self) -> list[dict[str, Any]]:
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
 
 def granted() -> set[Right]:
@@ -73,32 +81,52 @@ def _asked(entry: dict[str, Any]) -> Asked:
 @contextmanager
 def audited(bed: Bed, folder: Path) -> Generator[Audited]:
     """For the block. folder: for its log and the kubeconfig."""
+    with auditing(bed, folder, NAME) as (address, log):
+        own = service_account_kubeconfig(bed, HOME, HOME)
+        yield Audited(address, pointed_at(own, server_of(bed), address, folder / "operator.kubeconfig"), log)
+
+
+@contextmanager
+def auditing(bed: Bed, folder: Path, name: str, *instead: str) -> Generator[tuple[str, Path]]:
+    """Such a server's address and log, for the block. instead: words that replace the first server's of the same option."""
     log, policy = folder / "audit.log", folder / "policy.yaml"
     rules = [{"level": "Metadata", "users": [_WHO]}, {"level": "None"}]
     policy.write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": rules}))
     log.touch()
-    more = [f"--audit-policy-file={policy}", f"--audit-log-path={log}", "--audit-log-mode=blocking"]
-    (port,) = on_free_ports(bed, NAME, 1, lambda ports: [*_argv_of_the_first(bed), *more, f"--secure-port={ports[0]}"], lambda _: True)
-    try:
+    more = [f"--audit-policy-file={policy}", f"--audit-log-path={log}", "--audit-log-mode=blocking", *instead]
+
+    def argv(ports: Sequence[int]) -> list[str]:
+        given = [*more, f"--secure-port={ports[0]}"]
+        options = tuple(f"{word.partition('=')[0]}=" for word in given)
+        return [*(word for word in words_of(bed, "kube-apiserver") if not word.startswith(options)), *given]
+
+    with ended(bed, name):
+        (port,) = on_free_ports(bed, name, 1, argv, lambda _: True)
         address = f"https://127.0.0.1:{port}"
-        admin = _elsewhere(admin_kubeconfig(bed), server_of(bed), address, folder / "admin.kubeconfig")
-        alive_until(bed, NAME, Api(admin).ready, what="the audited API server is ready")
-        own = service_account_kubeconfig(bed, HOME, HOME)
-        yield Audited(_elsewhere(own, server_of(bed), address, folder / "operator.kubeconfig"), log)
+        admin = pointed_at(admin_kubeconfig(bed), server_of(bed), address, folder / "admin.kubeconfig")
+        alive_until(bed, name, Api(admin).ready, what="the audited API server is ready")
+        yield address, log
+
+
+def words_of(bed: Bed, name: str) -> list[str]:
+    """The command line of a process of the bed, as it was started."""
+    first = bed.processes.named(name)
+    assert first is not None
+    return Path(f"/proc/{first.pid}/cmdline").read_text().rstrip("\0").split("\0")
+
+
+@contextmanager
+def ended(bed: Bed, name: str) -> Generator[None]:
+    """A process that is started in the block has ended after it."""
+    try:
+        yield
     finally:
-        if (one := bed.processes.named(NAME)) is not None:
+        if (one := bed.processes.named(name)) is not None:
             bed.processes.end(one, first=signal.SIGKILL)
 
 
-def _argv_of_the_first(bed: Bed) -> list[str]:
-    """As the bed's own was started, without its port."""
-    first = bed.processes.named("kube-apiserver")
-    assert first is not None
-    words = Path(f"/proc/{first.pid}/cmdline").read_text().rstrip("\0").split("\0")
-    return [word for word in words if not word.startswith("--secure-port=")]
-
-
-def _elsewhere(kubeconfig: Path, old: str, new: str, copy: Path) -> Path:
+def pointed_at(kubeconfig: Path, old: str, new: str, copy: Path) -> Path:
+    """A copy for the same identity at another server."""
     copy.touch(mode=0o600)
     copy.write_text(kubeconfig.read_text().replace(old, new))
     return copy
