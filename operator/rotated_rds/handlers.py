@@ -2,7 +2,7 @@
 
 import kopf
 
-from rotated_rds.clients.kubernetes import Kubernetes
+from rotated_rds.clients.kubernetes import SECRETS, Kubernetes
 from rotated_rds.engine import Engine
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
 from rotated_rds.neighbours import dependents_of, resource_of_secret
@@ -56,7 +56,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.queueing.idle_timeout = 0.2
     settings.watching.chunk_size = 500
     # On the server: what is not ours must not even travel here.
-    settings.watching.label_selectors["v1", "secrets"] = f"{LABEL}={MANAGER}"
+    settings.watching.label_selectors["v1", "secrets"] = SECRETS
     settings.networking.error_backoffs = Backoffs()
 
 

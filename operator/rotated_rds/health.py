@@ -1,7 +1,7 @@
 """The three pages of the operator: /metrics, /healthz (the process turns), /readyz (it would work)."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 
@@ -18,16 +18,17 @@ class _ServerV6(_Server):
     address_family = AF_INET6
 
 
-def serve(host: str, port: int, *, ready: Callable[[], bool], healthy: Callable[[], bool]) -> int:
-    """Serve in a thread of its own; returns the port, the free one where 0 was asked for."""
+def serve(host: str, port: int, *, missing: Callable[[], Sequence[str]], healthy: Callable[[], bool]) -> int:
+    """Serve in a thread of its own; returns the port, the free one where 0 was asked for. missing: why it would not work, line by line."""
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
                 self._answer(200, generate_latest(metrics.REGISTRY), CONTENT_TYPE_LATEST)
             elif self.path in ("/healthz", "/readyz"):
-                fine = healthy() if self.path == "/healthz" else ready()
-                self._answer(200 if fine else 503, b"ok\n" if fine else b"not yet\n", "text/plain")
+                wrong = list(missing()) if self.path == "/readyz" else []
+                wrong += [] if healthy() else ["the operator's loop stands still"]
+                self._answer(503 if wrong else 200, "\n".join([*(wrong or ["ok"]), ""]).encode(), "text/plain; charset=utf-8")
             else:
                 self._answer(404, b"/metrics /healthz /readyz\n", "text/plain")
 

@@ -9,8 +9,8 @@ from typing import Any
 from rotated_rds import metrics
 from rotated_rds.acts import steady
 from rotated_rds.acts.view import Pass
+from rotated_rds.clients.apiserver import Conflict, Gone
 from rotated_rds.clients.events import Recorder
-from rotated_rds.clients.kubernetes import Conflict, Gone
 from rotated_rds.clients.world import World
 from rotated_rds.model import rotation
 from rotated_rds.model.errors import Reason, Refused

@@ -28,14 +28,14 @@ HOMES = {
     "durationpy": ("model/durations.py",),
     "jinja2": ("model/template.py",),
     "kopf": ("handlers.py", "__main__.py", "commands/run.py"),
-    "kubernetes": ("clients/kubernetes.py",),
+    "kubernetes": ("clients/apiserver.py", "clients/kubernetes.py"),
     "prometheus_client": ("metrics.py", "health.py", "commands/run.py"),
     "psycopg": ("clients/libpq.py", "clients/wire.py", "clients/postgres*.py"),
     "pydantic": ("model/*",),
     "pymysql": ("clients/line.py", "clients/mysql*.py"),
     "pythonjsonlogger": ("commands/logs.py",),
-    "urllib3": ("clients/kubernetes.py",),
-    "yaml": ("settings.py",),
+    "urllib3": ("clients/apiserver.py",),
+    "yaml": ("settings.py", "commands/policy.py"),
 }
 OUTSIDE = {"asyncio", "http", "logging", "os", "pathlib", "select", "socket", "ssl", "subprocess", "tempfile", "time", "urllib.request"}
 

@@ -10,6 +10,7 @@ import pytest
 from rotated_rds.passes import Hint
 from tests.bed.api import Api, ApiError
 from tests.bed.bed import Bed, Facts
+from tests.bed.processes import until
 from tests.support.audit import Asked, Audited, Right, audited, granted
 from tests.support.aws import Aws
 from tests.support.operators import Operator, install, running
@@ -82,6 +83,15 @@ def seen_too_late(cluster: Cluster, database: Facts, hand: ByHand) -> None:
     assert hand.passes.run(seen, Hint()).body == cluster.resource("late")
 
 
+def stood_by(operator: Operator, server: Audited) -> None:
+    """Another replica waits for the Lease."""
+    standby = replace(operator, starts=50).start()
+    try:
+        until("it follows the Lease", lambda: any(one.right.resource == "leases" and one.right.verb == "watch" for one in server.asked()))
+    finally:
+        standby.stop()
+
+
 def expect_a_denial_to_be_seen(server: Audited) -> None:
     """What was looked for above and not found is found when it is there."""
     with pytest.raises(ApiError, match="403"):
@@ -95,6 +105,7 @@ def test_every_right_is_used_and_none_is_missing(bed: Bed, api: Api, namespace: 
     with running(operator):
         rotated_with_restarts(cluster, postgres, user)
         said_twice(cluster, postgres, user)
+        stood_by(operator, server)
     seen_too_late(cluster, postgres, ByHand.on(bed, Aws(aws), kubeconfig=server.kubeconfig))
     asked = server.asked()
     assert [one.right for one in asked if not one.allowed] == []

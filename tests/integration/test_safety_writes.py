@@ -10,10 +10,10 @@ from kubernetes import client, config
 from pydantic import SecretStr
 
 from rotated_rds.clients import aws as aws_clients
-from rotated_rds.clients import kubernetes as kubernetes_client
+from rotated_rds.clients.apiserver import WRITE_SECONDS, once
 from rotated_rds.clients.aws import AwsIdentity, NoAnswer
 from rotated_rds.clients.databases import LostAnswer
-from rotated_rds.clients.kubernetes import Kubernetes, once
+from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model.errors import Reason, Unavailable
 from tests.bed.api import Api
@@ -109,7 +109,7 @@ def test_A4_a_kubernetes_write_that_gets_no_answer_ends_in_its_time_and_is_not_r
     with Relay(api_port(bed)) as relay:
         relay.black_hole()
         calls = client_of(bed, Fence(), relay.port)
-        answer, took = within(kubernetes_client.WRITE_SECONDS + GRACE, lambda: calls.write(method, "/api/v1/namespaces/none/secrets", {}))
+        answer, took = within(WRITE_SECONDS + GRACE, lambda: calls.write(method, "/api/v1/namespaces/none/secrets", {}))
         assert isinstance(answer, Unavailable)
         assert took >= 0.9
         assert relay.connections == 1
@@ -123,14 +123,14 @@ def test_A4_a_kubernetes_write_whose_answer_is_lost_is_not_repeated(bed: Bed, ap
         calls.call("GET", "/version")
         before = relay.flights
         relay.black_hole()
-        answer, _ = within(kubernetes_client.WRITE_SECONDS + GRACE, lambda: calls.write(method, "/api/v1/namespaces/none/secrets", {}))
+        answer, _ = within(WRITE_SECONDS + GRACE, lambda: calls.write(method, "/api/v1/namespaces/none/secrets", {}))
         assert isinstance(answer, Unavailable)
         assert relay.flights == before + 1
 
 
 def test_A4_a_kubernetes_write_begins_only_with_more_lease_left_than_it_takes(bed: Bed, api: Api, namespace: str) -> None:
     install(api)
-    fence = Fence(left=kubernetes_client.WRITE_SECONDS)
+    fence = Fence(left=WRITE_SECONDS)
     calls = client_of(bed, fence)
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "fenced", "namespace": namespace}}
     with pytest.raises(Unavailable, match="Lease"):

@@ -10,10 +10,11 @@ from typing import Any
 import botocore.session
 from kubernetes import client, config
 
+from rotated_rds.clients.apiserver import once
 from rotated_rds.clients.aws import AwsSessions
 from rotated_rds.clients.cafiles import CaFiles
 from rotated_rds.clients.events import Recorder
-from rotated_rds.clients.kubernetes import Kubernetes, once
+from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.world import Ages, House, World
 from rotated_rds.model.claims import Claims

@@ -14,6 +14,7 @@ from botocore.session import Session as CoreSession
 from botocore.session import get_session
 
 from rotated_rds import metrics
+from rotated_rds.model.denial import explain
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.resource import Key
 
@@ -22,6 +23,7 @@ _WRITES = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard",
 _READS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=32)
 _QUEUE = Config(connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=4)
 WRITE_SECONDS = 4.0
+NO_CREDENTIALS = "the operator has no AWS credentials: give its ServiceAccount a role (IRSA, Pod Identity)"
 
 _ABSENT = frozenset({"ResourceNotFoundException", "DBInstanceNotFound", "DBInstanceNotFoundFault", "DBClusterNotFoundFault"})
 _DENIED = frozenset(
@@ -84,7 +86,7 @@ def translate(error: ClientError, operation: str) -> Exception:
     if code == "ResourceExistsException":
         return Exists(code)
     if code in _DENIED:
-        return Refused(Reason.ACCESS_DENIED, f"AWS denies {operation} ({code}): allow it in the operator's IAM policy")
+        return Refused(Reason.ACCESS_DENIED, explain(operation, code, answer.get("Message", "")))
     if code == "InvalidRequestException":
         return WrongState(Reason.INVALID_PARAMETER, f"AWS refuses {operation} in the secret's state ({code})")
     if code in _INVALID or code == "LimitExceededException":
@@ -150,9 +152,7 @@ class Aws:
             raise translate(error, operation) from None
         except NoCredentialsError:
             code = "NoCredentials"
-            raise Refused(
-                Reason.ACCESS_DENIED, "the operator has no AWS credentials: give its ServiceAccount a role (IRSA, Pod Identity)"
-            ) from None
+            raise Refused(Reason.ACCESS_DENIED, NO_CREDENTIALS) from None
         except BotoCoreError as error:
             code = type(error).__name__
             raise NoAnswer(Reason.UNAVAILABLE, f"AWS did not answer {operation} ({code}); tried again") from None
@@ -172,6 +172,13 @@ class AwsSessions:
     @property
     def own_region(self) -> str | None:
         return cast("str | None", self._core.get_config_variable("region"))
+
+    def check(self) -> None:
+        """Whether AWS knows the operator. Raises Refused when it has no credentials or AWS refuses them, Unavailable."""
+        if self.own_region:
+            self.of(AwsIdentity()).read("sts", "get_caller_identity")
+        elif self._core.get_credentials() is None:  # each resource names its Region: there is none to ask in
+            raise Refused(Reason.ACCESS_DENIED, NO_CREDENTIALS)
 
     def of(self, identity: AwsIdentity) -> Aws:
         """The clients of an identity, made once."""

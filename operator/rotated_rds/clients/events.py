@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rotated_rds.clients.kubernetes import Gone, Kubernetes
+from rotated_rds.clients.apiserver import Gone
+from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.model.errors import Problem
 from rotated_rds.model.resource import GROUP, KIND, MANAGER, VERSION, Resource
 from rotated_rds.model.status import Notice

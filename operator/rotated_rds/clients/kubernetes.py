@@ -1,32 +1,17 @@
-"""The API server in raw JSON: get, list, apply, patch; V1 models would print a Secret's content in their errors."""
+"""What the operator asks of Kubernetes: its resources, Secrets, workloads, Events."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, cast
-from urllib.parse import quote, urlencode
 
-import urllib3
-from kubernetes import client, config
-from kubernetes.config.config_exception import ConfigException
+from kubernetes import client
 
+from rotated_rds.clients.apiserver import WRITE_SECONDS, ApiServer, Gone
 from rotated_rds.clients.memory import Echoes, Lists
-from rotated_rds.model.document import Json, text
-from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
+from rotated_rds.model.document import Json
+from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
 
-_CONNECT_SECONDS, _READ_SECONDS = 1.0, 30.0
-WRITE_SECONDS = 3.0  # all of a write, its connection too (SAFETY.md A4)
 _OURS = f"/apis/{GROUP}/{VERSION}"
-
-
-class Gone(Exception):
-    """404. The status of a resource that is gone has no reader: its caller drops the resource."""
-
-
-class Conflict(Problem):
-    """409: somebody was faster; look again."""
 
 
 @dataclass(frozen=True)
@@ -44,67 +29,29 @@ WORKLOADS = (
     Workloads("DaemonSet", "/apis/apps/v1", "daemonsets"),
 )
 
-
-def connect(threads: int) -> client.ApiClient:
-    """A client from the pod's ServiceAccount, else from the kubeconfig. threads: how many will call at once."""
-    configuration = client.Configuration()
-    try:
-        config.load_incluster_config(client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
-    except ConfigException:
-        config.load_kube_config(client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
-    configuration.connection_pool_maxsize = threads
-    return once(configuration)
+SECRETS = f"app.kubernetes.io/managed-by={MANAGER}"  # those that are ours
 
 
-def once(configuration: client.Configuration) -> client.ApiClient:
-    """A client that sends each request once: urllib3 by itself would repeat some, past their time (SAFETY.md A4)."""
-    configuration.retries = urllib3.Retry(0, redirect=0)
-    return client.ApiClient(configuration)
-
-
-def kubeconfig_namespace() -> str | None:
-    """The namespace of the kubeconfig's current context."""
-    try:
-        _, context = config.list_kube_config_contexts()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  untyped there
-    except ConfigException:
-        return None
-    return text(cast("Json", context), "context", "namespace")
-
-
-class Kubernetes:
+class Kubernetes(ApiServer):
     """What the operator asks of the API server.
 
     fence: called before every write; raises when the Lease will not last. lists: lists that may be shared, where a watch spoils them.
     """
 
     def __init__(self, api: client.ApiClient, fence: Callable[[float], None], lists: Lists | None = None) -> None:
-        self._api = api
+        super().__init__(api)
         self._fence = fence
         self._lists = lists
         self.secrets_written = Echoes()
 
     # reads
 
-    def get(self, path: str) -> Json | None:
-        """One object; None when there is none. Raises Refused(Forbidden), Unavailable."""
-        try:
-            return self.call("GET", path)
-        except Gone:
-            return None
-
     def items(self, path: str, *, label_selector: str | None = None) -> Sequence[Json]:
         """A whole list in pages of 500; empty when the kind does not exist."""
-        found: list[Json] = []
-        query = {"limit": "500"} | ({"labelSelector": label_selector} if label_selector else {})
-        while True:
-            try:
-                page = self.call("GET", path, query=query)
-            except Gone:
-                return found
-            found += page["items"]
-            if not (more := page.get("metadata", {}).get("continue")):
-                return found
-            query = {**query, "continue": more}
+        try:
+            return self.pages(path, label_selector)
+        except Gone:
+            return []
 
     def secret(self, namespace: str, name: str) -> Json | None:
         return self.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
@@ -119,7 +66,19 @@ class Kubernetes:
         return self.get(resource_path(key))
 
     def resources(self, namespace: str | None = None, selector: str | None = None) -> Sequence[Json]:
-        return self.items(f"{_OURS}/namespaces/{namespace}/{PLURAL}" if namespace else f"{_OURS}/{PLURAL}", label_selector=selector)
+        """All of them. Raises Refused(Forbidden), and Unavailable where the kind is not served: then nothing is known of what is there."""
+        path = f"{_OURS}/namespaces/{namespace}/{PLURAL}" if namespace else f"{_OURS}/{PLURAL}"
+        try:
+            return self.pages(path, selector)
+        except Gone:
+            raise Unavailable(Reason.UNAVAILABLE, f"the API server does not serve {PLURAL}.{GROUP}/{VERSION}: install its CRD") from None
+
+    def check_watched(self, namespace: str | None) -> None:
+        """Whether all that is watched, and is served, may be listed. Raises Refused(Forbidden), Unavailable."""
+        place = f"/namespaces/{namespace}" if namespace else ""
+        self.check_list(f"/api/v1{place}/secrets", SECRETS)
+        for where in WORKLOADS:
+            self.check_list(f"{where.prefix}{place}/{where.plural}")
 
     def workloads(self, namespace: str) -> Sequence[Json]:
         """All Deployments, StatefulSets and DaemonSets of a namespace, each with its `kind`."""
@@ -200,55 +159,6 @@ class Kubernetes:
     ) -> Json:
         self._fence(WRITE_SECONDS)
         return self.call(method, path, body=body, query=query, content=content)
-
-    # the one way in
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Json | Sequence[Json] | None = None,
-        query: Mapping[str, str] | None = None,
-        content: str = "application/json",
-    ) -> Json:
-        """One request. Raises Gone (404), Conflict (409), Refused(Forbidden, Rejected), Unavailable."""
-        where = quote(path) + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "Content-Type": content}
-        patience = _READ_SECONDS if method == "GET" else WRITE_SECONDS - _CONNECT_SECONDS
-        api: Any = self._api  # the generated client is untyped
-        try:
-            prepared = api.param_serialize(method, where, header_params=headers, body=body, auth_settings=["BearerToken"])
-            answer = api.call_api(*prepared, _request_timeout=(_CONNECT_SECONDS, patience))
-            raw = answer.read()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(Reason.UNAVAILABLE, f"the API server did not answer ({type(error).__name__}); tried again") from None
-        return _read(int(answer.status), raw, method, path)
-
-
-def _read(status: int, raw: bytes | None, method: str, path: str) -> Json:
-    if status < HTTPStatus.MULTIPLE_CHOICES:
-        return cast("Json", json.loads(raw or b"{}"))
-    if status == HTTPStatus.NOT_FOUND:
-        raise Gone(path)
-    said = _message(raw, path)
-    if status == HTTPStatus.CONFLICT:
-        raise Conflict(Reason.UNAVAILABLE, f"{method} {path}: {said}")
-    if status in (401, 403):
-        raise Refused(Reason.FORBIDDEN, f"the API server forbids {method} {path}: grant it to the operator's ServiceAccount")
-    if status in (400, 413, 415, 422):
-        raise Refused(Reason.REJECTED, f"the API server rejects {method} {path} ({status}): {said}")
-    raise Unavailable(Reason.UNAVAILABLE, f"the API server failed at {method} {path} ({status}); tried again")
-
-
-def _message(raw: bytes | None, path: str) -> str:
-    """The server's sentence; never for a Secret, whose validation errors may quote what was sent."""
-    if "/secrets" in path:
-        return "its content is not shown"
-    try:
-        return str(json.loads(raw or b"{}").get("message", ""))[:300]
-    except ValueError:
-        return ""
 
 
 def resource_path(key: Key) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 
 from rotated_rds import metrics
 from rotated_rds.acts.view import Pass
-from rotated_rds.clients.kubernetes import Json
 from rotated_rds.model import target
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint
+from rotated_rds.model.document import Json
 from rotated_rds.model.errors import Problem, Reason, Unavailable
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.spec import Spec
