@@ -1,12 +1,14 @@
 """The command: `rotated-rds` and `python -m rotated_rds`."""
 
 import os
+from typing import Any
 
 os.environ["PSYCOPG_IMPL"] = "python"  # SAFETY.md B1: before psycopg is first imported
 
 import click
 
 from rotated_rds import __version__
+from rotated_rds.commands import policy
 from rotated_rds.settings import Settings, settings_options
 
 
@@ -23,6 +25,13 @@ def run_command(settings: Settings) -> None:
     from rotated_rds.commands.run import run  # noqa: PLC0415  kopf costs a second of CPU: --help need not pay it
 
     run(settings)
+
+
+@main.command(name="policy")
+@policy.policy_options
+def policy_command(**given: Any) -> None:
+    """Print the least IAM policy for the operator's role, or its trust policy: JSON on stdout, what it comes to on stderr."""
+    policy.run(given)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,242 @@
+"""Every right in AWS that the operator uses: one table of action, scope, condition, who needs it and why, and policy documents from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rotated_rds.model.secret import ADOPT_TAG, OWNER_TAG
+
+VERSION = "2012-10-17"
+ENDING = "-??????"  # what AWS adds to a secret's name, as a pattern
+Document = dict[str, object]
+Conditions = Mapping[str, Mapping[str, object]]
+
+
+class Need(StrEnum):
+    """Who needs a right: a resource's method, our rotation function, or a feature."""
+
+    OPERATOR = "Operator"
+    LAMBDA = "Lambda"
+    EXTERNAL = "External"
+    FUNCTION = "Function"
+    QUEUE = "Queue"
+    ROLES = "Roles"
+
+
+METHODS = (Need.OPERATOR, Need.LAMBDA, Need.EXTERNAL)
+_WRITING = frozenset({Need.OPERATOR, Need.LAMBDA})
+_ALL = frozenset(METHODS)
+
+
+class Scope(StrEnum):
+    """What a statement is about."""
+
+    ANYTHING = "anything"  # the action knows no resource
+    SECRETS = "secrets"
+    ADMINS = "administrators' secrets"
+    INSTANCES = "instances"
+    CLUSTERS = "clusters"
+    FUNCTIONS = "functions"
+    KEYS = "keys"
+    QUEUES = "queue"
+    ROLES = "roles"
+
+
+class Guard(StrEnum):
+    """Under which condition a statement allows."""
+
+    NAMES_US = "tags as ours"  # the request's owner tag is this cluster's
+    OURS = "ours"  # the secret's owner tag is this cluster's
+    NOBODYS = "nobody's"  # the secret has no owner tag
+    OFFERED = "offered"  # its adoption tag offers it to this cluster
+    OUR_FUNCTIONS = "our functions"
+    VIA_SECRETS_MANAGER = "through Secrets Manager"
+    ROTATED_BY_US = "rotated by this function"
+
+
+@dataclass(frozen=True)
+class Right:
+    """One row: an action, in which statement, for whom, and what it is for in plain words."""
+
+    action: str
+    statement: str
+    needed_by: frozenset[Need]
+    why: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """there: it only ever meets secrets that exist, whose ARNs end in AWS's six characters."""
+
+    scope: Scope
+    guards: tuple[Guard, ...] = ()
+    there: bool = False
+
+
+STATEMENTS: Mapping[str, Statement] = {
+    "List": Statement(Scope.ANYTHING),
+    "Read": Statement(Scope.SECRETS),
+    "ReadAdmins": Statement(Scope.ADMINS),
+    "Create": Statement(Scope.SECRETS, (Guard.NAMES_US,)),
+    "Claim": Statement(Scope.SECRETS, (Guard.NAMES_US, Guard.NOBODYS)),
+    "Adopt": Statement(Scope.SECRETS, (Guard.NAMES_US, Guard.OFFERED), there=True),
+    "Change": Statement(Scope.SECRETS, (Guard.OURS,), there=True),
+    "Rotate": Statement(Scope.SECRETS, (Guard.OURS, Guard.OUR_FUNCTIONS), there=True),
+    "Invoke": Statement(Scope.FUNCTIONS),
+    "Instances": Statement(Scope.INSTANCES),
+    "Clusters": Statement(Scope.CLUSTERS),
+    "Keys": Statement(Scope.KEYS, (Guard.VIA_SECRETS_MANAGER,)),
+    "Queue": Statement(Scope.QUEUES),
+    "Assume": Statement(Scope.ROLES),
+    "Step": Statement(Scope.SECRETS, (Guard.ROTATED_BY_US,), there=True),
+}
+
+_FUNCTION = frozenset({Need.FUNCTION})
+_OPERATOR = frozenset({Need.OPERATOR})
+_LAMBDA = frozenset({Need.LAMBDA})
+_QUEUE = frozenset({Need.QUEUE})
+_ROLES = frozenset({Need.ROLES})
+
+RIGHTS: tuple[Right, ...] = (
+    Right(
+        "secretsmanager:ListSecrets", "List", _ALL, "the sweep: one call per hundred secrets tells what changed; AWS knows no resource here"
+    ),
+    Right("secretsmanager:DescribeSecret", "Read", _ALL, "labels, tags, rotation and deletion date of a secret; never its value"),
+    Right("secretsmanager:GetSecretValue", "Read", _ALL, "the credential itself, by version id"),
+    Right("secretsmanager:ListSecretVersionIds", "Read", _ALL, "when versions were made, and whether a rotation has ended already"),
+    Right("secretsmanager:DescribeSecret", "ReadAdmins", _ALL, "whether the administrator's secret is there, before it is read"),
+    Right("secretsmanager:GetSecretValue", "ReadAdmins", _ALL, "the administrator's credential, for a first or a lost password"),
+    Right("secretsmanager:CreateSecret", "Create", _WRITING, "a secret that is not there yet, or was deleted in AWS"),
+    Right(
+        "secretsmanager:TagResource",
+        "Claim",
+        _WRITING,
+        "the owner tag on a secret that nobody owns: with its creation, or with `adoption: Always`",
+    ),
+    Right(
+        "secretsmanager:TagResource",
+        "Adopt",
+        _WRITING,
+        "the owner tag on a secret of another owner, which carries the adoption tag for this cluster",
+    ),
+    Right("secretsmanager:TagResource", "Change", _WRITING, "tags of the spec that are missing or differ"),
+    Right("secretsmanager:UntagResource", "Change", _WRITING, "the adoption tag goes once it was used"),
+    Right("secretsmanager:UpdateSecret", "Change", _WRITING, "description and KMS key as the spec says"),
+    Right("secretsmanager:RestoreSecret", "Change", _WRITING, "our own secret that is scheduled for deletion, for a resource made anew"),
+    Right("secretsmanager:PutSecretValue", "Change", _OPERATOR, "the new password, as AWSPENDING"),
+    Right(
+        "secretsmanager:UpdateSecretVersionStage", "Change", _OPERATOR, "AWSCURRENT moves once the new password logged in; AWSPENDING goes"
+    ),
+    Right("secretsmanager:RotateSecret", "Rotate", _LAMBDA, "function, schedule and window as the spec says; a rotation on request"),
+    Right("lambda:InvokeFunction", "Invoke", _LAMBDA, "RotateSecret asks it of its caller"),
+    Right("rds:DescribeDBInstances", "Instances", _ALL, "`database.instance`: engine, host and port"),
+    Right("rds:DescribeDBClusters", "Clusters", _ALL, "`database.cluster`: engine, writer and reader endpoint"),
+    Right("kms:Decrypt", "Keys", _ALL | _FUNCTION, "to read a value under a key of your own"),
+    Right("kms:GenerateDataKey", "Keys", _WRITING | _FUNCTION, "to write a value under a key of your own"),
+    Right(
+        "kms:Encrypt", "Keys", _WRITING, "when `secret.kmsKeyId` changes: without it AWS leaves the versions that exist under the old key"
+    ),
+    Right("sqs:ReceiveMessage", "Queue", _QUEUE, "AWS's events"),
+    Right("sqs:DeleteMessage", "Queue", _QUEUE, "events that a pass has seen"),
+    Right("sts:AssumeRole", "Assume", _ROLES, "`aws.roleArn`"),
+    Right("sts:TagSession", "Assume", _ROLES, "the session's tags: cluster, namespace and name of the resource"),
+    Right("secretsmanager:DescribeSecret", "Step", _FUNCTION, "each step looks at the labels first"),
+    Right("secretsmanager:GetSecretValue", "Step", _FUNCTION, "AWSCURRENT and AWSPENDING"),
+    Right("secretsmanager:PutSecretValue", "Step", _FUNCTION, "createSecret stores the new password"),
+    Right("secretsmanager:UpdateSecretVersionStage", "Step", _FUNCTION, "finishSecret moves AWSCURRENT"),
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a policy is to allow: ARNs, or patterns of them, by who needs them. owner: a pattern of owner tags, `CLUSTER/*`.
+
+    services: Secrets Manager's own names, as KMS sees it (`secretsmanager.REGION.SUFFIX`). What is empty is not allowed.
+    """
+
+    secrets: Mapping[Need, tuple[str, ...]] = field(default_factory=dict[Need, tuple[str, ...]])
+    admins: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    keys: Mapping[Need, tuple[str, ...]] = field(default_factory=dict[Need, tuple[str, ...]])
+    queues: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    owner: str = "*/*"
+    services: tuple[str, ...] = ()
+
+    def resources(self, right: Right) -> tuple[str, ...]:
+        """Those that a row is about; none: the row is left out."""
+        needs = [need for need in Need if need in right.needed_by]
+        statement = STATEMENTS[right.statement]
+        match statement.scope:
+            case Scope.ANYTHING:
+                return ("*",) if any(self.secrets.get(need) for need in needs) else ()
+            case Scope.SECRETS:
+                every = _together(self.secrets.get(need, ()) for need in needs)
+                return tuple(arn for arn in every if not statement.there or f"{arn}{ENDING}" not in every)
+            case Scope.KEYS:
+                return _together(self.keys.get(need, ()) for need in needs)
+            case Scope.QUEUES | Scope.ROLES as scope:
+                return self._plain(scope)
+            case scope:
+                return self._plain(scope) if any(self.secrets.get(need) for need in needs) else ()
+
+    def _plain(self, scope: Scope) -> tuple[str, ...]:
+        return {
+            Scope.ADMINS: self.admins,
+            Scope.INSTANCES: self.instances,
+            Scope.CLUSTERS: self.clusters,
+            Scope.FUNCTIONS: self.functions,
+            Scope.QUEUES: self.queues,
+            Scope.ROLES: self.roles,
+        }[scope]
+
+    def condition(self, guard: Guard) -> tuple[str, str, object]:
+        """Operator, key and value of a guard."""
+        return {
+            Guard.NAMES_US: ("StringLike", f"aws:RequestTag/{OWNER_TAG}", self.owner),
+            Guard.OURS: ("StringLike", f"aws:ResourceTag/{OWNER_TAG}", self.owner),
+            Guard.NOBODYS: ("Null", f"aws:ResourceTag/{OWNER_TAG}", "true"),
+            Guard.OFFERED: ("StringLike", f"aws:ResourceTag/{ADOPT_TAG}", self.owner),
+            Guard.OUR_FUNCTIONS: ("ArnLike", "secretsmanager:RotationLambdaARN", _one_or_list(self.functions)),
+            Guard.VIA_SECRETS_MANAGER: ("StringLike", "kms:ViaService", _one_or_list(self.services)),
+            Guard.ROTATED_BY_US: ("ArnLike", "secretsmanager:resource/AllowRotationLambdaArn", _one_or_list(self.functions)),
+        }[guard]
+
+
+def policy(wanted: Wanted) -> Document:
+    """The identity policy that allows what is wanted and no more: rows of one statement with the same resources stand together."""
+    grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for right in RIGHTS:
+        if resources := wanted.resources(right):
+            grouped.setdefault((right.statement, resources), []).append(right.action)
+    names = [name for name, _ in grouped]
+    statements = [
+        _statement(wanted, _sid(names, place), name, resources, actions)
+        for place, ((name, resources), actions) in enumerate(grouped.items())
+    ]
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _statement(wanted: Wanted, sid: str, name: str, resources: tuple[str, ...], actions: list[str]) -> Document:
+    conditions: dict[str, dict[str, object]] = {}
+    for guard in STATEMENTS[name].guards:
+        operator, key, value = wanted.condition(guard)
+        conditions.setdefault(operator, {})[key] = value
+    whole: Document = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": _one_or_list(resources)}
+    return {**whole, "Condition": conditions} if conditions else whole
+
+
+def _sid(names: list[str], place: int) -> str:
+    """A statement's name; numbered where rows of one statement differ in their resources."""
+    name, before = names[place], names[:place].count(names[place])
+    return f"{name}{before + 1}" if before else name
+
+
+def _together(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for each in lists for one in each))
+
+
+def _one_or_list(values: tuple[str, ...]) -> object:
+    return values[0] if len(values) == 1 else list(values)
