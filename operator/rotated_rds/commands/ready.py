@@ -42,11 +42,11 @@ class Readiness:
 
     def missing(self) -> list[str]:
         """What does not hold, each with its mend."""
-        names = [check.name for check in self.checks if self.clock() - self._held.get(check.name, float("-inf")) > self._trusted(check)]
-        return [f"{name}: {self._said.get(name, 'not looked at yet')}" for name in names]
+        return [f"{one.name}: {self._said.get(one.name, 'not looked at yet')}" for one in self.checks if not self._holds(one)]
 
-    def _trusted(self, check: Check) -> float:
-        return check.again + FORGIVEN
+    def _holds(self, check: Check) -> bool:
+        held = self._held.get(check.name)
+        return held is not None and self.clock() - held <= check.again + FORGIVEN
 
     def _ask(self, check: Check) -> None:
         try:

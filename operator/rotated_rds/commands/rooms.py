@@ -72,7 +72,8 @@ def put_together(settings: Settings) -> Rooms:
     api = Kubernetes(apiserver.connect(settings.workers + 4), unfenced)
     identity = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     leading = Leading(Lease(api, _lease_namespace(settings), _lease_name(settings), identity) if settings.leader_elect else None)
-    fenced = Kubernetes(apiserver.connect(settings.workers + 4), leading.fence, Lists())
+    fenced = Kubernetes(apiserver.connect(settings.workers + 4 + max(1, len(settings.namespaces))), leading.fence, Lists())
+    fenced.look_for_rollouts()  # before the first pass: who may list what is not there is not asked
     sessions, tally = AwsSessions(leading.fence), Tally(per_resource=settings.per_resource_metrics)
     extra = [path for path in (_RDS_BUNDLE, settings.ca_file) if path]
     house = _house(settings, api)

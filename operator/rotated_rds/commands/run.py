@@ -72,6 +72,7 @@ class Operator:
                 ("ready", self._look()),
                 ("lease", self._lead()),
                 ("kopf", self._kopf()),
+                ("rollouts", handlers.follow_rollouts(self.rooms.engine, self.rooms.kubernetes, self.rooms.settings.namespaces)),
                 ("engine", self._passes()),
                 ("relist", self._relist()),
                 ("sweep", self.rooms.watch.sweep_forever()),
@@ -114,12 +115,12 @@ class Operator:
                 log.error("the Lease is lost; another replica may act now")
                 return
             if held and not led:
-                await self._begin()
+                await self.begin()
             led = held
             metrics.LEADER.set(1 if held else 0)
             await (asyncio.sleep(EVERY) if held else self._stand_by(lease))
         await self._listed.wait()
-        await self._begin()
+        await self.begin()
         await asyncio.Event().wait()
 
     async def _attempt(self, lease: Lease) -> bool:
@@ -145,7 +146,7 @@ class Operator:
         if not told:
             await asyncio.sleep(EVERY / 2)
 
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
         """What the replica before left half done comes first; whose user is whose is known from what came since our last list."""
         pressing = await asyncio.to_thread(lambda: self._survey(self._seen()))
         self.rooms.leading.begun = True
