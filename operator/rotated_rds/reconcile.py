@@ -15,6 +15,7 @@ from rotated_rds.model.status import STAGES, Kind, Notice, Outcome, Result, Stat
 from rotated_rds.stages import database, mirror, rotation, secret, verify, workloads
 
 T = TypeVar("T")
+_UNDER_WAY = frozenset({Reason.ROLLING, Reason.RECONCILING})  # false for a while, and no problem
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Pipeline:
         if result is None:
             self.outcomes[kind] = kept(before)
             return None
+        if result.outcome.holds is False and result.outcome.reason not in _UNDER_WAY:
+            metrics.RECONCILE_ERRORS.labels(kind, result.outcome.reason).inc()
         self.outcomes[kind] = result.outcome
         self.said.update(result.status)
         self.notices += result.notices
@@ -136,6 +139,7 @@ def untouched(one: Pass) -> Reconciled:
 
 def refused(before: Status, problem: Problem, generation: int, now: datetime) -> Reconciled:
     """A spec that cannot be understood: nothing is touched, the first condition says why."""
+    metrics.RECONCILE_ERRORS.labels(Kind.DATABASE_RESOLVED, problem.reason).inc()
     outcomes = {kind: kept(before.condition(kind)) for kind in STAGES} | {
         Kind.DATABASE_RESOLVED: Outcome(False, problem.reason, problem.message)
     }

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from prometheus_client import Gauge
+
 from rotated_rds import metrics
 from rotated_rds.model.resource import Key, read_status
 from rotated_rds.model.restarts import paused
@@ -52,8 +54,7 @@ class Tally:
             old = self._seen.pop(key, None)
         self._gauge(old, None)
         for gauge in (metrics.LAST_ROTATION, metrics.NEXT_ROTATION):
-            with contextlib.suppress(KeyError):
-                gauge.remove(*key)
+            _remove(gauge, key)
 
     def _gauge(self, old: _Seen | None, new: _Seen | None) -> None:
         change = Counter(new.conditions if new else ())
@@ -67,3 +68,10 @@ class Tally:
             metrics.LAST_ROTATION.labels(*key).set(status.rotation.last_rotated.timestamp())
         if status.rotation.next:
             metrics.NEXT_ROTATION.labels(*key).set(datetime.fromisoformat(status.rotation.next).timestamp())
+        else:
+            _remove(metrics.NEXT_ROTATION, key)
+
+
+def _remove(gauge: Gauge, key: Key) -> None:
+    with contextlib.suppress(KeyError):
+        gauge.remove(*key)
