@@ -1,8 +1,9 @@
-"""docs/runbooks.md has an entry for every reason that a condition can be false for, and for no other."""
+"""docs/runbooks.md has an entry for every reason that a condition can be false for, and for every alert that is about no one reason."""
 
 import re
 
 import pytest
+import yaml
 
 from tests.bed.paths import REPO
 
@@ -11,17 +12,36 @@ REASONS = (REPO / "docs" / "reference.md").read_text().partition("\n## Reasons\n
 # A row whose last cell says what happens meanwhile is a false reason; a dash stands for one that goes with True.
 FALSE = [name for name, meanwhile in re.findall(r"^\| `(\w+)` \| .+ \| ([^|]+) \|$", REASONS, re.MULTILINE) if meanwhile.isascii()]
 TOLD = [name for name in FALSE if name != "Pending"]
-ENTRIES = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", RUNBOOKS, re.MULTILINE | re.DOTALL))
+ABOUT_REASONS, _, ABOUT_ALERTS = RUNBOOKS.partition("\n## Alerts\n")
+
+
+def entries(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
+
+
+ENTRIES, ALERTS = entries(ABOUT_REASONS), entries(ABOUT_ALERTS)
+RULES = yaml.safe_load((REPO / "helm/rotated-rds/files/alerts.yaml").read_text())["groups"][0]["rules"]
+ANCHORS = {rule["alert"]: rule["annotations"]["runbook_url"].removeprefix("docs/runbooks.md#") for rule in RULES}
 
 
 def test_every_false_reason_has_an_entry_and_no_other_word_has() -> None:
     assert sorted(ENTRIES) == sorted(TOLD)
 
 
-@pytest.mark.parametrize("reason", TOLD)
-def test_an_entry_says_what_it_is_and_what_mends_it(reason: str) -> None:
-    assert "**Look**" in ENTRIES[reason]
-    assert "**Mend**" in ENTRIES[reason]
+@pytest.mark.parametrize("entry", [*TOLD, *ALERTS])
+def test_an_entry_says_what_it_is_and_what_mends_it(entry: str) -> None:
+    text = {**ENTRIES, **ALERTS}[entry]
+    assert "**Look**" in text
+    assert "**Mend**" in text
+
+
+def test_every_alert_leads_to_an_entry() -> None:
+    assert set(ANCHORS.values()) <= {name.lower() for name in (*ENTRIES, *ALERTS)}
+
+
+def test_an_alert_s_own_entry_is_where_it_leads() -> None:
+    own = {alert for alert, anchor in ANCHORS.items() if anchor == alert.lower()}
+    assert own == set(ALERTS)
 
 
 def test_the_table_on_top_leads_to_every_entry() -> None:
