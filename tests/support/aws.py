@@ -248,6 +248,18 @@ class Control:
         """Every event about a secret (its ARN) and what became of it."""
         return [event for event in self.ask("GET", "events")["events"] if event["secret"] == secret]
 
+    def policy(self, document: Json | None) -> None:
+        """Bind this caller by an IAM policy, as far as the bed evaluates one; None: it may do anything again."""
+        self.ask("POST", "policies", {"caller": self.caller, "document": document})
+
+    def rights(self) -> list[Json]:
+        """Every right that AWS asked of this caller while a policy bound it: action, resource, context, allowed, by (Sids), times."""
+        return self.ask("GET", "rights", caller=self.caller)
+
+    def pod_identity(self, role: str, **tags: str) -> Json:
+        """A role's keys as the Pod Identity agent gives them. tags: of the session; underscores stand for hyphens."""
+        return self.ask("GET", "pod-identity", None, role=role, **{key.replace("_", "-"): value for key, value in tags.items()})
+
     def place(self, **wanted: object) -> Json:
         """Make or move an RDS instance or cluster: see tests/bed/aws/rds.py, place()."""
         return self.ask("POST", "rds", wanted)

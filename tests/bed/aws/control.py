@@ -13,6 +13,7 @@ from tests.bed.aws.events import Bus
 from tests.bed.aws.fakes import KINDS, Fake
 from tests.bed.aws.functions import Function
 from tests.bed.aws.gateway import Gateway
+from tests.bed.aws.guard import Denied
 from tests.bed.aws.rotation import Engine
 from tests.bed.aws.scheduler import Scheduler
 from tests.bed.aws.sessions import credentials_for
@@ -55,7 +56,7 @@ class Control:
         raise NoSuch(f"{method} /bed/{'/'.join(place)}")
 
     def _routes(self) -> tuple[dict[tuple[str, str], Callable[[Wanted], Any]], dict[tuple[str, str], Callable[[Wanted, str], Any]]]:
-        lock, registry, board = self.gateway.world.lock, self.engine.registry, self.gateway.board
+        lock, registry, board, guard = self.gateway.world.lock, self.engine.registry, self.gateway.board, self.gateway.guard
         whole: dict[tuple[str, str], Callable[[Wanted], Any]] = {
             ("GET", "health"): lambda _: {"ready": True},
             ("GET", "calls"): self._calls,
@@ -72,6 +73,9 @@ class Control:
             ("POST", "clock"): self._advance,
             ("GET", "events"): lambda _: self.bus.shown(),
             ("POST", "events"): self._change_weather,
+            ("POST", "policies"): lambda wanted: guard.give(wanted["caller"], wanted["document"]) or {},
+            ("GET", "rights"): lambda wanted: guard.shown(wanted["caller"]),
+            ("GET", "pod-identity"): self._pod_identity,
             ("POST", "rds"): lambda wanted: rds.place(lock, wanted),
             ("DELETE", "rds"): lambda wanted: rds.remove(lock, wanted),
         }
@@ -87,6 +91,8 @@ class Control:
         self.gateway.journal.clear(caller)
         if caller is None:
             self.bus.clear_up()
+        else:
+            self.gateway.guard.forget(caller)
         return {}
 
     def _wait_for_fault(self, wanted: Wanted, number: str) -> Any:
@@ -124,6 +130,17 @@ class Control:
         self.engine.attempts = int(wanted.get("attempts", self.engine.attempts))
         self.engine.pause = float(wanted.get("pause", self.engine.pause))
         return {"attempts": self.engine.attempts, "pause": self.engine.pause}
+
+    def _pod_identity(self, wanted: Wanted) -> Any:
+        """GET /bed/pod-identity?role=ARN&kubernetes-namespace=…: a role's keys, as the SDK reads them from the Pod Identity agent."""
+        role, tags = wanted["role"], {key: str(value) for key, value in wanted.items() if key != "role"}
+        try:
+            session = self.gateway.guard.pod_identity(role, tags)
+        except Denied as no:
+            raise ValueError(no.text) from None
+        self.gateway.counted_as(session.access_key_id, role)
+        keys = {"AccessKeyId": session.access_key_id, "SecretAccessKey": session.secret_access_key, "Token": session.session_token}
+        return {**keys, "Expiration": session.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"), "AccountId": session.account_id}
 
     def _advance(self, wanted: Wanted) -> Any:
         """What falls due has begun when the answer comes."""

@@ -2,18 +2,18 @@
 
 import contextlib
 import io
-import json
 import re
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
-from xml.sax.saxutils import escape
 
 from tests.bed.aws.calls import Call, Journal, name_call
 from tests.bed.aws.faults import Board, Fault
+from tests.bed.aws.guard import Guard, denial
 from tests.bed.aws.history import seen_as_of
+from tests.bed.aws.refusals import code_of, refusal_of
 from tests.bed.aws.region import World
 from tests.bed.aws.web import Answer, Asked
 
@@ -27,6 +27,7 @@ Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 class Gateway:
     world: World
     moto: Wsgi
+    guard: Guard
     board: Board = field(default_factory=Board)
     journal: Journal = field(default_factory=Journal)
     # A role's keys stand for whoever assumed it.
@@ -36,19 +37,37 @@ class Gateway:
         """Carry out one request of AWS's; None means: cut the connection without an answer."""
         call = name_call(asked.headers, asked.body)
         if call is None:
-            return self._carry_out(asked, None)
-        call = replace(call, caller=self._assumed.get(call.caller, call.caller))
+            return self._unsigned(asked)
+        key, call = call.caller, replace(call, caller=self._assumed.get(call.caller, call.caller))
         began = time.time()
-        answer = self._struck(asked, call, self.board.striking(call))
+        answer = self._struck(asked, call, key, self.board.striking(call))
         if call.operation.startswith("AssumeRole") and answer is not None and (key := _NEW_KEY.search(answer.body)):
             self._assumed[key[1].decode()] = call.caller
         self.journal.write(call, "lost" if answer is None else code_of(answer), began)
         return answer
 
-    def _struck(self, asked: Asked, call: Call, faults: list[Fault]) -> Answer | None:
+    def counted_as(self, key: str, caller: str) -> None:
+        """Count a session's calls under a name of its own: it began without anybody's key."""
+        self._assumed[key] = caller
+
+    def _unsigned(self, asked: Asked) -> Answer:
+        """A pod's token for a role's keys (IRSA): its calls are counted under the role's ARN. Anything else is moto's."""
+        if (identity := self.guard.web_identity(asked.body)) is None:
+            return self._carry_out(asked, None)
+        role, no = identity
+        if no is not None:
+            return denial(Call("sts", "AssumeRoleWithWebIdentity", "", "", json=False), no)
+        answer = self._carry_out(asked, None)
+        if key := _NEW_KEY.search(answer.body):
+            self.counted_as(key[1].decode(), role)
+        return answer
+
+    def _struck(self, asked: Asked, call: Call, key: str, faults: list[Fault]) -> Answer | None:
         if not all(self._let_pass(fault) for fault in faults):
             return None
-        refusal = next((refusal_of(call, fault) for fault in faults if fault.kind == "error"), None)
+        ordered = (fault for fault in faults if fault.kind == "error")
+        refusal = next((refusal_of(call, fault.code, fault.message, fault.http_status()) for fault in ordered), None)
+        refusal = refusal or self.guard.refusal(call, key, asked.body)
         moment = min((fault.seen_moment() for fault in faults if fault.kind == "stale"), default=None)
         answer = refusal or self._carry_out(asked, call, moment)
         kept = [self.board.hold(fault) for fault in faults if fault.kind == "hold-after"]
@@ -107,22 +126,3 @@ def _environ(asked: Asked) -> dict[str, Any]:
         if key.lower() not in ("content-type", "content-length"):
             environ["HTTP_" + key.upper().replace("-", "_")] = value
     return environ
-
-
-def refusal_of(call: Call, fault: Fault) -> Answer:
-    """An error answer in the protocol of the call: JSON, or the XML of the query protocol."""
-    if call.json:
-        body = json.dumps({"__type": fault.code, "message": fault.message})
-        return Answer(
-            fault.http_status(), [("Content-Type", "application/x-amz-json-1.1"), ("X-Amzn-ErrorType", fault.code)], body.encode()
-        )
-    error = f"<Error><Type>Sender</Type><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message></Error>"
-    body = f"<ErrorResponse>{error}<RequestId>bed</RequestId></ErrorResponse>"
-    return Answer(fault.http_status(), [("Content-Type", "text/xml"), ("X-Amzn-ErrorType", fault.code)], body.encode())
-
-
-def code_of(answer: Answer) -> str:
-    """AWS's error code of an answer, or OK."""
-    if answer.status < 400:
-        return "OK"
-    return next((value for key, value in answer.headers if key.lower() == "x-amzn-errortype"), f"HTTP {answer.status}")

@@ -9,6 +9,7 @@ from tests.bed.aws.control import Control
 from tests.bed.aws.events import Bus
 from tests.bed.aws.functions import Registry
 from tests.bed.aws.gateway import Gateway
+from tests.bed.aws.guard import Guard
 from tests.bed.aws.region import World
 from tests.bed.aws.rotation import Engine
 from tests.bed.aws.scheduler import Scheduler
@@ -31,7 +32,7 @@ def build(port: int) -> Server:
     region.install(world)
     responses.install(engine)
     rds.install()
-    gateway = Gateway(world, Dispatcher())
+    gateway = Gateway(world, Dispatcher(), Guard(world.lock))
 
     def answer(asked: Asked) -> Answer | None:
         return control.answer(asked) if asked.path.startswith("/bed/") else gateway.answer(asked)
