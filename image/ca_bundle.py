@@ -1,13 +1,12 @@
 """Write Amazon RDS's CA bundle into the image: `python3 ca_bundle.py TARGET`; standard library only.
 
-From the environment: RDS_CA_BUNDLE_FILE, a file of the build context, else RDS_CA_BUNDLE_URL, fetched; RDS_CA_BUNDLE_SHA256, which it must have.
+From the environment: RDS_CA_BUNDLE_FILE, a file of the build context, else RDS_CA_BUNDLE_URL, fetched; RDS_CA_BUNDLE_SHA256, its digest.
 """
 
 import hashlib
 import os
 import ssl
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
