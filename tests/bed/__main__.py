@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bed", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     rises = commands.add_parser("up", help="end what an earlier run left, and start")
-    rises.add_argument("--only", metavar="PART,…", help=f"some of {', '.join(parts.PARTS)}; all when not given")
+    rises.add_argument("--only", metavar="PART,…", help=f"some of {', '.join(parts.ALL)}; all but a node when not given")
     rises.add_argument("--reuse", action="store_true", help="keep the parts that are alive")
     falls = commands.add_parser("down", help="end every process and remove the state")
     falls.add_argument("--all", action="store_true", help="every bed of this machine's user")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.bed import paths
+from tests.bed import cgroup, paths
 from tests.bed.locks import locked
 from tests.bed.pki import Authority
 from tests.bed.processes import Processes
@@ -62,9 +62,14 @@ class Bed:
         """Whether the part came up and none of its processes has ended since."""
         return part in self.facts() and all(one.alive for one in self.processes.of_part(part))
 
-    def remove(self) -> None:
-        """End every process of this bed and delete its folder."""
+    def end(self) -> None:
+        """End every process of this bed, and what a real node leaves in the kernel; the folder stays, with its logs."""
         self.processes.end_all()
+        cgroup.remove(self.folder)
+
+    def remove(self) -> None:
+        """End it and delete its folder."""
+        self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

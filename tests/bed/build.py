@@ -1,5 +1,6 @@
 """Build the bed's programs from pinned Go modules into the cache, once: `python -m tests.bed.build [PROGRAM ...]`."""
 
+import json
 import os
 import re
 import shutil
@@ -10,14 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 from tests.bed import paths
 from tests.bed.go import Go, toolchain
 from tests.bed.locks import locked
 from tests.bed.processes import BedError
 from tests.bed.progress import Say, elapsing, say
 
-KUBERNETES, ETCD, KWOK, HELM = "1.36.3", "3.6.13", "0.8.0", "4.3.1"
+KUBERNETES, ETCD, KWOK, HELM, CONTAINERD, PAUSE = "1.36.3", "3.6.13", "0.8.0", "4.3.1", "2.4.2", "1"
+ARGO_ROLLOUTS = "1.10.1"  # the newest that builds with the pinned go
 _STRIP = "-s -w"
+_PAUSE = Path(__file__).parent / "node" / "pause.go"
+_ARGO = "github.com/argoproj/argo-rollouts"
 _STAGED = re.compile(r"^\s*(k8s\.io/[a-z-]+) => \./staging/", re.MULTILINE)
 
 
@@ -81,18 +87,40 @@ def _kubernetes(command: str, bench: Bench) -> None:
     bench.build_required(f"k8s.io/kubernetes/cmd/{command}", requirements, linker=linker)
 
 
-def _own_folder(module: str, version: str, bench: Bench) -> None:
+def _own_folder(module: str, version: str, bench: Bench, *, linker: str = _STRIP, flags: Sequence[str] = ()) -> None:
     """Built inside a writable copy of its own module, with its own go.sum."""
     source = bench.scratch / "source"
     shutil.copytree(bench.go.module(module, version, cwd=bench.scratch), source)
     for path in [source, *source.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o200)
-    bench.build(f"./cmd/{bench.output.name}", cwd=source)
+    bench.build(f"./cmd/{bench.output.name}", cwd=source, linker=linker, flags=flags)
+
+
+def _containerd(bench: Bench) -> None:
+    """Without the file systems that need C."""
+    module = "github.com/containerd/containerd/v2"
+    linker = f"{_STRIP} -X {module}/version.Version=v{CONTAINERD}"
+    _own_folder(module, CONTAINERD, bench, linker=linker, flags=["-tags", "no_btrfs no_devmapper no_zfs"])
+
+
+def _pause(bench: Bench) -> None:
+    """Ours: the process that keeps a Pod's namespaces, and a node's."""
+    shutil.copyfile(_PAUSE, bench.scratch / "main.go")
+    bench.build("main.go", cwd=bench.scratch)
+
+
+def _argo_crds(bench: Bench) -> None:
+    """Its kinds, as its own module has them, in one file that is read in a moment."""
+    crds = bench.go.module(_ARGO, ARGO_ROLLOUTS, cwd=bench.scratch) / "manifests" / "crds"
+    bench.output.write_text(json.dumps([yaml.safe_load(path.read_text()) for path in sorted(crds.glob("*-crd.yaml"))]))
 
 
 def _kubernetes_program(command: str) -> Program:
     return Program(command, KUBERNETES, partial(_kubernetes, command))
 
+
+NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "pause")
+"""What only a real node needs."""
 
 PROGRAMS: dict[str, Program] = {
     program.name: program
@@ -103,7 +131,15 @@ PROGRAMS: dict[str, Program] = {
         _kubernetes_program("kube-controller-manager"),
         _kubernetes_program("kube-scheduler"),
         Program("kwok", KWOK, partial(_own_folder, "sigs.k8s.io/kwok", KWOK)),
+        Program("rollouts-controller", ARGO_ROLLOUTS, partial(_own_folder, _ARGO, ARGO_ROLLOUTS)),
+        Program("rollouts-crds.json", ARGO_ROLLOUTS, _argo_crds),
         Program("helm", HELM, partial(_own_folder, "helm.sh/helm/v4", HELM)),
+        _kubernetes_program("kubelet"),
+        _kubernetes_program("kube-proxy"),
+        Program("containerd", CONTAINERD, _containerd),
+        Program("containerd-shim-runc-v2", CONTAINERD, _containerd),
+        Program("ctr", CONTAINERD, _containerd),
+        Program("pause", PAUSE, _pause),
     )
 }
 

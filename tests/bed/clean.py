@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.bed import paths
+from tests.bed import cgroup, paths
 from tests.bed.processes import Processes
 from tests.bed.progress import say
 
@@ -14,6 +14,7 @@ def main() -> int:
     cache = paths.cache()
     for bed in sorted((cache / "beds").glob("*/")):
         Processes(bed).end_all()
+        cgroup.remove(bed)
     _make_writable(cache / "go" / "mod")
     shutil.rmtree(cache, ignore_errors=True)
     left = cache.exists()

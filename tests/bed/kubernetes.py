@@ -1,4 +1,4 @@
-"""A real control plane on loopback: etcd, API server with RBAC, controllers, scheduler, and kwok's fake nodes."""
+"""A real control plane: etcd, API server with RBAC, controllers, scheduler, and kwok's fake nodes where no real one comes."""
 
 import http.client
 import signal
@@ -13,11 +13,13 @@ from tests.bed.bed import Bed, Facts
 from tests.bed.kubeconfig import ADMIN, kubeconfig_for
 from tests.bed.pki import Pair
 from tests.bed.ports import alive_until, on_free_ports
+from tests.bed.reach import reach
 
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl", "kube-controller-manager", "kube-scheduler", "kwok")
 NODES = ("fake-0", "fake-1")
 STAGES = Path(__file__).with_name("stages.yaml")
 _CALLS = ("--kube-api-qps=500", "--kube-api-burst=1000")
+_FOR_FAKE_NODES = ("--authorization-mode=RBAC", "--endpoint-reconciler-type=none")
 _PODS, _FIRST = "/api/v1/namespaces/default/pods", "first-of-the-bed"
 
 Argv = list[str | Path]
@@ -32,6 +34,20 @@ def start(bed: Bed) -> Facts:
     api = Api(admin)
     alive_until(bed, "kube-apiserver", api.ready, what="the API server is ready")
     _controllers(bed, server, tokens)
+    nodes = () if reach(bed).real else NODES
+    if nodes:
+        _fake_nodes(bed, admin, api)
+    return {
+        "kubeconfig": str(admin),
+        "server": server,
+        "ca": str(bed.authority.ca.certificate),
+        "kubectl": str(build.program("kubectl")),
+        "nodes": list(nodes),
+    }
+
+
+def _fake_nodes(bed: Bed, admin: Path, api: Api) -> None:
+    """kwok and its nodes; waits until a pod runs on one."""
     bed.processes.start("kwok", _kwok(admin), ending=signal.SIGKILL)
     for name in NODES:
         api.call("POST", "/api/v1/nodes", _node(name))
@@ -39,13 +55,6 @@ def start(bed: Bed) -> Facts:
     alive_until(bed, "kube-scheduler", lambda: _scheduled(api), what="a pod is scheduled")
     alive_until(bed, "kwok", lambda: _runs(api), what="a pod runs")
     api.call("DELETE", f"{_PODS}/{_FIRST}")
-    return {
-        "kubeconfig": str(admin),
-        "server": server,
-        "ca": str(bed.authority.ca.certificate),
-        "kubectl": str(build.program("kubectl")),
-        "nodes": list(NODES),
-    }
 
 
 def healthy(bed: Bed) -> bool:
@@ -74,14 +83,16 @@ def _etcd(bed: Bed) -> str:
 
 
 def _api_server(bed: Bed, store: str, tokens: Pair) -> str:
-    pair = bed.authority.issue("kube-apiserver", "kube-apiserver", names=("127.0.0.1", "localhost", "10.0.0.1", "kubernetes.default.svc"))
+    where = reach(bed)
+    names = {"127.0.0.1", where.address, "localhost", "10.0.0.1", "kubernetes.default.svc"}
+    pair = bed.authority.issue("kube-apiserver", "kube-apiserver", names=sorted(names))
 
     def argv(ports: Sequence[int]) -> Argv:
         return [
             build.program("kube-apiserver"),
             f"--etcd-servers={store}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={where.address}",
+            f"--advertise-address={where.address}",
             f"--secure-port={ports[0]}",
             f"--tls-cert-file={pair.certificate}",
             f"--tls-private-key-file={pair.key}",
@@ -89,16 +100,29 @@ def _api_server(bed: Bed, store: str, tokens: Pair) -> str:
             f"--service-account-key-file={tokens.certificate}",
             f"--service-account-signing-key-file={tokens.key}",
             "--service-account-issuer=https://kubernetes.default.svc",
-            "--authorization-mode=RBAC",
+            *(_for_a_real_node(bed) if where.real else _FOR_FAKE_NODES),
             "--disable-admission-plugins=TaintNodesByCondition",  # nobody takes the taint off: nodelifecycle is off
             "--service-cluster-ip-range=10.0.0.0/24",
             "--allow-privileged=true",
-            "--endpoint-reconciler-type=none",
             "--shutdown-delay-duration=0s",
         ]
 
-    (port,) = on_free_ports(bed, "kube-apiserver", 1, argv, lambda ports: _serves(ports[0], bed.authority.ca.certificate))
-    return f"https://127.0.0.1:{port}"
+    (port,) = on_free_ports(bed, "kube-apiserver", 1, argv, lambda ports: _serves(ports[0], bed.authority.ca.certificate, where.address))
+    return f"https://{where.address}:{port}"
+
+
+def _for_a_real_node(bed: Bed) -> Argv:
+    """A kubelet has no more rights than its own node needs, and the API server finds it, and itself as a Service."""
+    client = bed.authority.issue("kube-apiserver-kubelet-client", "kube-apiserver-kubelet-client", organization=ADMIN[1])
+    return [
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--endpoint-reconciler-type=lease",
+        f"--kubelet-client-certificate={client.certificate}",
+        f"--kubelet-client-key={client.key}",
+        f"--kubelet-certificate-authority={bed.authority.ca.certificate}",
+        "--kubelet-preferred-address-types=InternalIP",
+    ]
 
 
 def _controllers(bed: Bed, server: str, tokens: Pair) -> None:
@@ -156,12 +180,12 @@ def _runs(api: Api) -> bool:
     return api.get(f"{_PODS}/{_FIRST}")["status"]["phase"] == "Running"
 
 
-def _serves(port: int, ca: Path | None = None) -> bool:
+def _serves(port: int, ca: Path | None = None, host: str = "127.0.0.1") -> bool:
     """Whether an HTTP server (of the bed's CA, when given) answers there, whatever it says."""
     if ca:
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=ssl.create_default_context(cafile=ca))
+        connection = http.client.HTTPSConnection(host, port, timeout=5, context=ssl.create_default_context(cafile=ca))
     else:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/health")
         connection.getresponse()

@@ -5,26 +5,39 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from tests.bed import build, kubernetes
+from tests.bed import build, cgroup, kubernetes
 from tests.bed.bed import Bed, Facts
 from tests.bed.processes import BedError
 
 Starter = Callable[[Bed], Facts]
 
-# AWS comes last: its RDS answers name the databases' endpoints.
+# A real node's network comes first: the others then listen there. AWS comes late: its RDS answers name the databases' endpoints.
+_FIRST = ("network",)
 _TOGETHER = ("kubernetes", "postgres", "mariadb", "mysql")
-_AFTER = ("aws",)
-PARTS = (*_TOGETHER, *_AFTER)
-_MODULES = {"kubernetes": "tests.bed.kubernetes", "aws": "tests.bed.aws"}
+_AFTER = ("aws", "node", "rollouts")
+PARTS = (*_TOGETHER, "aws")
+"""What a bed has when nobody chooses: all of it on loopback, Pods by kwok."""
+ALL = (*_FIRST, *_TOGETHER, *_AFTER)
+_MODULES = {
+    "network": "tests.bed.node.network",
+    "kubernetes": "tests.bed.kubernetes",
+    "aws": "tests.bed.aws",
+    "node": "tests.bed.node",
+    "rollouts": "tests.bed.rollouts",
+}
 _DATABASES = "tests.bed.databases"
 
 
 def chosen(names: Iterable[str]) -> list[str]:
-    """Those parts in the order they start. BedError names what there is not."""
+    """Those parts in the order they start, a node with what it stands on. BedError names what there is not."""
     wanted = set(names)
-    if unknown := wanted - set(PARTS):
-        raise BedError(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    return [part for part in PARTS if part in wanted]
+    if unknown := wanted - set(ALL):
+        raise BedError(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    if "node" in wanted:
+        wanted |= {"network", "kubernetes"}
+    if "rollouts" in wanted:
+        wanted.add("kubernetes")
+    return [part for part in ALL if part in wanted]
 
 
 def starter(part: str) -> Starter:
@@ -47,23 +60,31 @@ def alive(bed: Bed, part: str) -> bool:
 
 def bring_up(bed: Bed, wanted: Iterable[str]) -> None:
     """Start what is wanted and not alive. When one part fails, all that this call started is ended again."""
-    missing = [part for part in chosen(wanted) if not alive(bed, part)]
+    missing = _missing(bed, chosen(wanted))
     starters = {part: starter(part) for part in missing}
     if "kubernetes" in missing:
         build.ensure(kubernetes.PROGRAMS, bed.say)  # here, where an interrupt ends the compiler too
     _end(bed, missing)
     try:
-        for group in (_TOGETHER, _AFTER):
+        for group in (_FIRST, _TOGETHER, _AFTER):
             _start_together(bed, {part: start for part, start in starters.items() if part in group})
     except BaseException:
         _end(bed, missing)
         raise
 
 
+def _missing(bed: Bed, wanted: Sequence[str]) -> list[str]:
+    """Those that are not alive; all of them when a node or its network is to be made anew, for they stand on it."""
+    missing = [part for part in wanted if not alive(bed, part)]
+    return list(wanted) if {"network", "node"} & set(missing) else missing
+
+
 def _end(bed: Bed, parts: Sequence[str]) -> None:
     for part in reversed(parts):
         bed.processes.end_part(part)
         bed.forget(part)
+    if "network" in parts:
+        cgroup.remove(bed.folder)
 
 
 def _start_together(bed: Bed, starters: Mapping[str, Starter]) -> None:

@@ -8,16 +8,27 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.bed import build, paths
 from tests.bed.databases.mysql_root import mysql_root
+from tests.bed.node import able, images
 from tests.bed.processes import BedError
 from tests.bed.progress import Say, say
 
 
 def prepare(voice: Say) -> None:
-    """Compiling goes on beside unpacking."""
+    """Compiling goes on beside unpacking. What only a real node needs is left out where none can run."""
+    lacking = able.lacking()
+    if lacking:
+        voice(f"no real node on this machine, so nothing is built for one; it lacks {'; '.join(lacking)}")
+    programs = [name for name in build.PROGRAMS if not lacking or name not in build.NODE]
     with ThreadPoolExecutor(2) as pool:
-        each = [pool.submit(build.ensure, build.PROGRAMS, voice), pool.submit(_unpack_mysql, voice)]
+        each = [pool.submit(build.ensure, programs, voice), pool.submit(_unpack, voice, node=not lacking)]
     for one in each:
         one.result()
+
+
+def _unpack(voice: Say, *, node: bool) -> None:
+    _unpack_mysql(voice)
+    if node:
+        images.base(voice)
 
 
 def _unpack_mysql(voice: Say) -> None:

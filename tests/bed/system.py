@@ -47,6 +47,12 @@ NEEDS = (
     # The core packages: `mariadb-server` would lay out and run an instance of its own.
     Need(("mariadb-server-core", "mariadb-client-core"), lambda: _program("mariadbd")() and _program("my_print_defaults")()),
     Need(("debootstrap",), _program("debootstrap")),
+    # A real node: its runtime, its images, its Services, its Pods' network. It needs root, as its tests say.
+    Need(("runc",), _program("runc")),
+    Need(("buildah",), _program("buildah")),
+    Need(("nftables",), _program("nft")),
+    Need(("iproute2",), _program("ip")),
+    Need(("containernetworking-plugins",), _file("/usr/lib/cni/bridge")),
 )
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tests.bed import paths
 from tests.bed.bed import Bed, Facts
 from tests.bed.ports import alive_until
+from tests.bed.reach import reach
 
 NAME = "aws"
 REGION = "us-east-1"
@@ -31,13 +32,13 @@ def start(bed: Bed) -> Facts:
     places = f"{paths.REPO / 'operator'}{os.pathsep}{paths.REPO}"
     bed.processes.start(
         NAME,
-        [sys.executable, "-m", "tests.bed.aws", "--tell", told],
+        [sys.executable, "-m", "tests.bed.aws", "--host", reach(bed).address, "--tell", told],
         env={**environment, "PYTHONPATH": places},
         cwd=paths.REPO,
         ending=signal.SIGKILL,
     )
     alive_until(bed, NAME, told.exists, what="AWS listens")
-    endpoint = f"http://127.0.0.1:{told.read_text()}"
+    endpoint = f"http://{reach(bed).address}:{told.read_text()}"
     for part in DATABASES:
         if part in bed.facts():
             _place(endpoint, part, bed.facts()[part])

@@ -9,11 +9,12 @@ from tests.bed.aws.server import build
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bed.aws", description="AWS on loopback, for the bed.")
-    parser.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (default: any free one)")
+    parser = argparse.ArgumentParser(prog="python -m tests.bed.aws", description="AWS on this machine, for the bed.")
+    parser.add_argument("--host", default="127.0.0.1", help="address of this machine (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port there (default: any free one)")
     parser.add_argument("--tell", type=Path, help="file that the port is written to once the server listens")
     asked = parser.parse_args()
-    server = build(asked.port)
+    server = build(asked.host, asked.port)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     print(f"serving on {server.server_port}", flush=True)
     if asked.tell:

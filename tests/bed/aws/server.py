@@ -13,7 +13,7 @@ from tests.bed.aws.guard import Guard
 from tests.bed.aws.region import World
 from tests.bed.aws.rotation import Engine
 from tests.bed.aws.scheduler import Scheduler
-from tests.bed.aws.web import LOOPBACK, Answer, Asked, Server
+from tests.bed.aws.web import Answer, Asked, Server
 
 
 class Dispatcher(DomainDispatcherApplication):
@@ -24,8 +24,8 @@ class Dispatcher(DomainDispatcherApplication):
         self.get_backend_for_host = functools.cache(super().get_backend_for_host)
 
 
-def build(port: int) -> Server:
-    """Everything, listening on a port of 127.0.0.1 (0: any free one), not yet serving."""
+def build(host: str, port: int) -> Server:
+    """Everything, listening on a port of the host (0: any free one), not yet serving."""
     bus = Bus()
     world = World(announcer=bus)
     engine = Engine(Registry())
@@ -37,6 +37,6 @@ def build(port: int) -> Server:
     def answer(asked: Asked) -> Answer | None:
         return control.answer(asked) if asked.path.startswith("/bed/") else gateway.answer(asked)
 
-    server = Server(port, answer)
-    control = Control(gateway, engine, bus, Scheduler(world, engine), f"http://{LOOPBACK}:{server.server_port}")
+    server = Server(host, port, answer)
+    control = Control(gateway, engine, bus, Scheduler(world, engine), f"http://{host}:{server.server_port}")
     return server

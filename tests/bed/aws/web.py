@@ -8,8 +8,6 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
-LOOPBACK = "127.0.0.1"
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -41,14 +39,14 @@ Answers = Callable[[Asked], Answer | None]
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on loopback only; one thread a connection."""
+    """Listens at one address of this machine; one thread a connection."""
 
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int, answers: Answers) -> None:
+    def __init__(self, host: str, port: int, answers: Answers) -> None:
         self.answers = answers
-        super().__init__((LOOPBACK, port), _Connection)
+        super().__init__((host, port), _Connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that was killed while it waited is no news; anything else is."""

@@ -13,8 +13,9 @@ from tests.bed.databases.accounts import Account
 from tests.bed.locks import locked
 from tests.bed.processes import BedError
 from tests.bed.progress import elapsing
+from tests.bed.reach import reach
 
-_NAMES = ("localhost", "127.0.0.1")
+_NAMES = {"localhost", "127.0.0.1"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def lay(bed: Bed, part: str, account: Account) -> Ground:
         bed.processes.end(half_started)
     shutil.rmtree(ground.folder, ignore_errors=True)
     tls = account.folder(account.folder(ground.folder) / "tls")
-    pair = bed.authority.issue(part, "localhost", names=_NAMES)
+    pair = bed.authority.issue(part, "localhost", names=sorted(_NAMES | {reach(bed).address}))
     shutil.copy(pair.certificate, ground.certificate)
     shutil.copy(pair.key, ground.key)
     account.own(tls)

@@ -13,6 +13,7 @@ from tests.bed.databases.ground import Ground, copy_template, lay, run
 from tests.bed.databases.server import Server, keep, launch_on_free_port, remembered
 from tests.bed.databases.sql import answers, as_root
 from tests.bed.processes import BedError
+from tests.bed.reach import reach
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _INITDB = ("--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", f"--username={rds.ROOT}")
@@ -22,7 +23,6 @@ TLS_ONLY = "tls_only"
 """A role whose members are refused without TLS, as with RDS's rds.force_ssl, but by user."""
 
 _SETTINGS: Mapping[str, str] = {
-    "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "ssl": "on",
@@ -39,9 +39,9 @@ _SETTINGS: Mapping[str, str] = {
     "wal_level": "replica",
 }
 _HBA = f"""\
-hostnossl all         +{TLS_ONLY} 127.0.0.1/32 reject
-host      all         all         127.0.0.1/32 scram-sha-256
-host      replication {rds.ROOT}  127.0.0.1/32 scram-sha-256
+hostnossl all         +{TLS_ONLY} {{clients}} reject
+host      all         all         {{clients}} scram-sha-256
+host      replication {rds.ROOT}  {{clients}} scram-sha-256
 """
 
 
@@ -98,10 +98,11 @@ def _copy_empty(bed: Bed, runs_as: Account, ground: Ground) -> None:
 
 def _configured(bed: Bed, port: int, ground: Ground, settings: Mapping[str, str]) -> Server:
     tls = {"ssl_cert_file": str(ground.certificate), "ssl_key_file": str(ground.key)}
-    chosen = {**_SETTINGS, **tls, "port": str(port), **settings}
+    where = reach(bed)
+    chosen = {**_SETTINGS, **tls, "listen_addresses": where.address, "port": str(port), **settings}
     lines = [f"{name} = '{value}'" for name, value in chosen.items()]
     (ground.data / "postgresql.conf").write_text("\n".join(lines) + "\n")
-    (ground.data / "pg_hba.conf").write_text(_HBA)
+    (ground.data / "pg_hba.conf").write_text(_HBA.format(clients=where.clients))
     return Server(
         engine="postgres",
         part=ground.part,
@@ -114,6 +115,7 @@ def _configured(bed: Bed, port: int, ground: Ground, settings: Mapping[str, str]
         folder=str(ground.folder),
         logs=[str(bed.processes.log(ground.part))],
         argv=_account().wrap([_PROGRAMS / "postgres", "-D", ground.data], ground.folder),
+        host=where.name,
     )
 
 
