@@ -16,7 +16,8 @@ from tests.bed.bed import Bed, exists, held
 from tests.bed.kubeconfig import admin_kubeconfig, service_account_kubeconfig
 from tests.bed.processes import BedError, until
 from tests.support.aws import Aws
-from tests.support.operators import HOME, Operator, install
+from tests.support.operators import Operator
+from tests.support.releases import HOME, install
 
 NAME = "bench"
 PARTS = ("kubernetes", "postgres", "aws")

@@ -19,6 +19,7 @@ from tests.demo.watched import Watched
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in
 from tests.support.operators import Operator
+from tests.support.releases import HOME
 from tests.support.resources import Cluster
 
 PARTS = ("kubernetes", "postgres", "aws")
@@ -42,7 +43,7 @@ class Scenery:
         self.kubectl = Kubectl(admin_kubeconfig(self.bed))
         self.cluster = Cluster(self.api, NAMESPACE)
         self.aws, self.person = Aws(self.bed.facts()["aws"]), Aws(self.bed.facts()["aws"])
-        self.operator = Operator(self.bed, self.aws, (NAMESPACE,), release="demo")
+        self.operator = Operator(self.bed, self.aws, (), release=HOME)
         self.place = kubelet.folder(self.bed, NAMESPACE)
 
     @property

@@ -11,7 +11,7 @@ from tests.demo.follow import follow
 from tests.demo.scenery import DEPLOYMENT, NAME, NAMESPACE, REPLICAS, SECRET_ID, USER, Scenery
 from tests.demo.watched import Json, Seen
 from tests.support.databases import new_user
-from tests.support.operators import HOME, install
+from tests.support.releases import HOME, install
 
 
 def the_operator(scenery: Scenery) -> None:

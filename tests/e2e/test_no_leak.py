@@ -16,7 +16,8 @@ from tests.bed.databases.sql import as_root
 from tests.support.aws import Aws
 from tests.support.databases import logged, new_user
 from tests.support.leaks import Search, spellings
-from tests.support.operators import HOME, Operator, running
+from tests.support.operators import Operator, running
+from tests.support.releases import HOME
 from tests.support.resources import Cluster, a_resource
 
 SETTINGS = {"ROTATED_RDS_SWEEP_INTERVAL": "1s", "ROTATED_RDS_MIN_ROTATION_INTERVAL": "100ms"}

@@ -17,7 +17,8 @@ from tests.bed.kubectl import Kubectl
 from tests.bed.paths import REPO
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in, new_user
-from tests.support.operators import Operator, install, running
+from tests.support.operators import Operator, running
+from tests.support.releases import install
 from tests.support.resources import Cluster, merged
 
 Json = dict[str, Any]

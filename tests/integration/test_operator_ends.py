@@ -6,7 +6,8 @@ import time
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.support.aws import Aws
-from tests.support.operators import HOME, Operator, running
+from tests.support.operators import Operator, running
+from tests.support.releases import HOME
 from tests.support.resources import Cluster, a_resource
 
 

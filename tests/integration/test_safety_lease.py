@@ -15,10 +15,10 @@ from rotated_rds.clients.lease import DURATION, EVERY, Lease
 from rotated_rds.model.errors import Unavailable
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
-from tests.bed.kubeconfig import service_account_kubeconfig
 from tests.bed.processes import until
 from tests.support.aws import Aws
-from tests.support.operators import HOME, Operator, install, running
+from tests.support.operators import Operator, running
+from tests.support.releases import HOME, identity, install
 
 
 @dataclass
@@ -44,10 +44,10 @@ class Replica:
 
 
 @pytest.fixture
-def kube(bed: Bed, api: Api) -> Kubernetes:
+def kube(bed: Bed, api: Api, name: str) -> Kubernetes:
     install(api)
     configuration = client.Configuration()
-    kubeconfig = str(service_account_kubeconfig(bed, HOME, HOME))
+    kubeconfig = str(identity(bed, name, (HOME,)))
     config.load_kube_config(kubeconfig, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
     return Kubernetes(once(configuration), lambda _seconds: None)
 

@@ -21,9 +21,9 @@ from tests.bed.bed import Bed, Facts
 from tests.bed.kubeconfig import service_account_kubeconfig
 from tests.support.aws import Aws
 from tests.support.logins import ENGINES, endpoint, made_at, own_session
-from tests.support.operators import HOME, install
 from tests.support.outages import another, frozen
 from tests.support.passes import sessions
+from tests.support.releases import HOME, install
 from tests.support.safety import FIRST, Scene, within
 from tests.support.tcp import Relay
 

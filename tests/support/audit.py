@@ -2,33 +2,36 @@
 
 import json
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.bed.api import Api
 from tests.bed.bed import Bed
-from tests.bed.kubeconfig import admin_kubeconfig, server_of, service_account_kubeconfig
-from tests.bed.paths import REPO
+from tests.bed.kubeconfig import admin_kubeconfig, server_of
 from tests.bed.ports import alive_until, on_free_ports
-from tests.support.operators import HOME
+from tests.support.releases import HOME, identity, objects
 
 NAME = "kube-apiserver-audited"
-_WHO = f"system:serviceaccount:{HOME}:{HOME}"
+_WHO = f"system:serviceaccounts:{HOME}"  # every release of the bed
 
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One verb on one kind of thing. name: where only that one is granted."""
+    """One verb on one kind of thing. namespace: "" for all of the cluster; name: "" for every one."""
 
     group: str
     resource: str
     verb: str
+    namespace: str = ""
     name: str = ""
+
+    def covers(self, asked: "Right") -> bool:
+        same = (self.group, self.resource, self.verb) == (asked.group, asked.resource, asked.verb)
+        return same and self.namespace in ("", asked.namespace) and self.name in ("", asked.name)
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Audited:
-    """kubeconfig: the operator's own identity, at this server."""
+    """kubeconfig: the release's own identity, at this server."""
 
     address: str
     kubeconfig: Path
     log: Path
 
     def asked(self) -> list[Asked]:
-        """All that the operators' identity asked for so far, of things that have a kind."""
+        """All that the release asked for so far, of things that have a kind."""
         return [_asked(one) for one in self._entries() if "objectRef" in one]
 
     def paths(self) -> list[str]:
@@ -58,31 +61,33 @@ class Audited:
         return [json.loads(line) for line in whole.splitlines()]
 
 
-def granted() -> set[Right]:
-    """Every single right of the rules that the operator is given."""
-    rules = yaml.safe_load((REPO / "tests/support/rbac.yaml").read_text())["rules"]
-    return {
-        Right(group, resource, verb, name)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-        for name in rule.get("resourceNames", [""])
-    }
+def granted(release: str = HOME, namespaces: Sequence[str] = (), selector: str = "") -> set[Right]:
+    """Every single right that the chart binds to the operator of a release."""
+    rendered = objects(release, namespaces, selector)
+    roles = {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]): one for one in rendered}
+    bindings = [one for one in rendered if one["kind"] in ("ClusterRoleBinding", "RoleBinding")]
+    bound = {(one["roleRef"]["kind"], one["metadata"].get("namespace", ""), one["roleRef"]["name"]) for one in bindings}
+    return {right for place in bound for rule in roles[place]["rules"] for right in _rights(rule, place[1])}
+
+
+def _rights(rule: dict[str, Any], namespace: str) -> Iterator[Right]:
+    for group, resource, verb in product(rule["apiGroups"], rule["resources"], rule["verbs"]):
+        for name in rule.get("resourceNames", [""]):
+            yield Right(group, resource, verb, namespace, name)
 
 
 def _asked(entry: dict[str, Any]) -> Asked:
     what = entry["objectRef"]
     resource = "/".join(what[key] for key in ("resource", "subresource") if what.get(key))
-    right = Right(what.get("apiGroup", ""), resource, entry["verb"], what.get("name", ""))
+    right = Right(what.get("apiGroup", ""), resource, entry["verb"], what.get("namespace", ""), what.get("name", ""))
     return Asked(right, entry["annotations"]["authorization.k8s.io/decision"] == "allow")
 
 
 @contextmanager
-def audited(bed: Bed, folder: Path) -> Generator[Audited]:
-    """For the block. folder: for its log and the kubeconfig."""
-    with auditing(bed, folder, NAME) as (address, log):
-        own = service_account_kubeconfig(bed, HOME, HOME)
+def audited(bed: Bed, folder: Path, release: str = HOME, namespaces: Sequence[str] = (), selector: str = "") -> Generator[Audited]:
+    """For the block. folder: for its log and the kubeconfig, which is the release's."""
+    with auditing(bed, folder, f"{NAME}-{release}") as (address, log):
+        own = identity(bed, release, namespaces, selector)
         yield Audited(address, pointed_at(own, server_of(bed), address, folder / "operator.kubeconfig"), log)
 
 
@@ -90,7 +95,7 @@ def audited(bed: Bed, folder: Path) -> Generator[Audited]:
 def auditing(bed: Bed, folder: Path, name: str, *instead: str) -> Generator[tuple[str, Path]]:
     """Such a server's address and log, for the block. instead: words that replace the first server's of the same option."""
     log, policy = folder / "audit.log", folder / "policy.yaml"
-    rules = [{"level": "Metadata", "users": [_WHO]}, {"level": "None"}]
+    rules = [{"level": "Metadata", "userGroups": [_WHO]}, {"level": "None"}]
     policy.write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": rules}))
     log.touch()
     more = [f"--audit-policy-file={policy}", f"--audit-log-path={log}", "--audit-log-mode=blocking", *instead]

@@ -12,7 +12,7 @@ from tests.bed.api import Api
 from tests.bed.bed import Bed
 from tests.bed.ports import on_free_ports
 from tests.support.audit import Audited, auditing, ended, words_of
-from tests.support.operators import HOME, install
+from tests.support.releases import HOME, install
 
 _ADDRESSES = ("--listen-client-urls", "--advertise-client-urls", "--listen-peer-urls", "--initial-advertise-peer-urls", "--initial-cluster")
 

@@ -11,66 +11,24 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from tests.bed.api import Api
 from tests.bed.bed import Bed
-from tests.bed.kubeconfig import admin_kubeconfig, service_account_kubeconfig
+from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.paths import REPO
 from tests.bed.processes import Recorded, until
 from tests.support.aws import Aws
+from tests.support.releases import HOME, identity, install
 
-HOME = "rotated-rds"  # the namespace of the operators' ServiceAccount and Leases
 OPEN = "mode: Open\nrules:\n- {namespaces: ['*'], hosts: [localhost, 127.0.0.1]}\n"  # loopback must be named, in Open too
-
-
-def install(api: Api) -> None:
-    """The CRD, the operator's rights and its ServiceAccount; may be repeated."""
-    documents = [
-        one for file in ("crds/rotatedrdssecrets.yaml", "tests/support/rbac.yaml") for one in yaml.safe_load_all((REPO / file).read_text())
-    ]
-    documents += [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": HOME, "namespace": HOME}},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": HOME},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": HOME},
-            "subjects": [{"kind": "ServiceAccount", "name": HOME, "namespace": HOME}],
-        },
-    ]
-    for document in documents:
-        _apply(api, document)
-    until("the CRD is established", lambda: _established(api))
-
-
-def _established(api: Api) -> bool:
-    crd = api.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rotatedrdssecrets.rotated-rds.io")
-    return any(one["type"] == "Established" and one["status"] == "True" for one in crd["status"].get("conditions", []))
-
-
-_PLURALS = {
-    "CustomResourceDefinition": "customresourcedefinitions",
-    "ClusterRole": "clusterroles",
-    "ClusterRoleBinding": "clusterrolebindings",
-    "Namespace": "namespaces",
-    "ServiceAccount": "serviceaccounts",
-}
-
-
-def _apply(api: Api, document: dict[str, object]) -> None:
-    group, metadata = str(document["apiVersion"]), document["metadata"]
-    assert isinstance(metadata, dict)
-    base = f"/api/{group}" if "/" not in group else f"/apis/{group}"
-    place = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    path = f"{base}{place}/{_PLURALS[str(document['kind'])]}/{metadata['name']}?fieldManager=bed&force=true"
-    api.call("PATCH", path, document, content="application/apply-patch+yaml")
 
 
 @dataclass
 class Operator:
-    """One replica. namespaces: what it watches; release: names its Lease; environment: more settings, by variable."""
+    """One replica of a release of the chart, with that release's rights.
+
+    namespaces: what it watches; release: names its Lease and its ServiceAccount; environment: more settings, by variable;
+    kubeconfig: another identity, or the same at another server.
+    """
 
     bed: Bed
     aws: Aws
@@ -81,19 +39,21 @@ class Operator:
     kubeconfig: Path | None = None
     process: Recorded | None = None
     starts: int = 0
+    mark: str = field(default_factory=lambda: secrets.token_hex(2))
 
     @property
     def name(self) -> str:
-        return f"{self.release}-{self.starts}"
+        """Its process's: replicas of one release have several."""
+        return f"{self.release}-{self.mark}-{self.starts}"
 
     def start(self) -> "Operator":
         """Start it; returns as soon as the process is there."""
         self.starts += 1
         folder = self.bed.folder / "operators"
         folder.mkdir(exist_ok=True)
-        tenancy = folder / f"{self.release}.yaml"
+        tenancy = folder / f"{self.name}.yaml"
         tenancy.write_text(self.tenancy)
-        kubeconfig = self.kubeconfig or service_account_kubeconfig(self.bed, HOME, HOME)
+        kubeconfig = self.kubeconfig or identity(self.bed, self.release, self.namespaces)
         settings = {
             "KUBECONFIG": str(kubeconfig),
             "PYTHONPATH": str(REPO / "operator"),
@@ -130,6 +90,14 @@ class Operator:
         page = self._page("metrics")
         assert page is not None, f"{self.name} shows no metrics"
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in page.splitlines() if line and line[0] != "#")}
+
+    def missing(self) -> list[str]:
+        """What /readyz says that it lacks; nothing when it is ready."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5):
+                return []
+        except urllib.error.HTTPError as error:
+            return error.read().decode().splitlines()
 
     def kill(self) -> None:
         """kill -9."""

@@ -25,7 +25,7 @@ from rotated_rds.passes import End, Hint, Passes
 from tests.bed.bed import Bed
 from tests.bed.kubeconfig import service_account_kubeconfig
 from tests.support.aws import Aws
-from tests.support.operators import HOME
+from tests.support.releases import HOME
 
 LOOPBACK = {"mode": "Open", "rules": [{"namespaces": ["*"], "hosts": ["localhost", "127.0.0.1"]}]}
 

@@ -19,8 +19,8 @@ from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in
-from tests.support.operators import install
 from tests.support.passes import ByHand
+from tests.support.releases import install
 from tests.support.resources import Cluster, a_resource, merged
 
 if TYPE_CHECKING:

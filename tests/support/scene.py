@@ -15,8 +15,8 @@ from tests.bed.bed import Bed, Facts
 from tests.bed.processes import until
 from tests.support.aws import Aws
 from tests.support.databases import new_user, set_password
-from tests.support.operators import install
 from tests.support.passes import ByHand
+from tests.support.releases import install
 from tests.support.resources import Cluster, a_resource, merged
 
 Json = dict[str, Any]

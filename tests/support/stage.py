@@ -15,8 +15,8 @@ from tests.bed.bed import Bed, Facts
 from tests.bed.processes import until
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in
-from tests.support.operators import install
 from tests.support.passes import ByHand, sessions
+from tests.support.releases import install
 from tests.support.resources import Cluster, Json, a_resource
 
 if TYPE_CHECKING:

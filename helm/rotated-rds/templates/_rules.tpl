@@ -1,4 +1,4 @@
-{{- /* What the operator asks of the API server in each watched namespace, and nothing else (tests/integration/test_rights.py). */ -}}
+{{- /* What the operator asks of the API server in each watched namespace, and nothing else (`python -m tests.support.rights`). */ -}}
 {{- define "rotated-rds.rules" -}}
 - {apiGroups: [rotated-rds.io], resources: [rotatedrdssecrets], verbs: [get, list, watch, patch]}
 - {apiGroups: [rotated-rds.io], resources: [rotatedrdssecrets/status], verbs: [patch]}
@@ -9,7 +9,8 @@
 - {apiGroups: [""], resources: [configmaps], verbs: [get]}
 # Who runs on which version.
 - {apiGroups: [""], resources: [pods], verbs: [list]}
-# Restarts.
+# Restarts. Naming a kind that the cluster does not have does no harm.
 - {apiGroups: [apps], resources: [deployments, statefulsets, daemonsets], verbs: [list, watch, patch]}
+- {apiGroups: [argoproj.io], resources: [rollouts], verbs: [list, watch, patch]}
 - {apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch]}
 {{- end -}}

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
-from tests.bed.kubeconfig import admin_kubeconfig, service_account_kubeconfig
+from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.processes import until
 from tests.support.aws import Aws
 from tests.support.databases import new_master, through
-from tests.support.operators import HOME, Operator, install
+from tests.support.operators import Operator
+from tests.support.releases import identity, install
 from tests.support.resources import Cluster, Json, a_resource
 from tests.support.tcp import Relay
 from tests.support.walk.gate import Gate
@@ -98,7 +99,7 @@ def lane(bed: Bed, namespace: str, database: Facts, *, forked: bool = True, **se
     aws = Aws(bed.facts()["aws"])
     release = f"walk-{secrets.token_hex(4)}"
     with Relay(int(str(database["port"]))) as relay, Gate(bed) as gate, nursery(bed) if forked else contextlib.nullcontext(bed) as parent:
-        kubeconfig = gate.kubeconfig(service_account_kubeconfig(bed, HOME, HOME), bed.folder / "kubeconfigs" / f"{release}.kubeconfig")
+        kubeconfig = gate.kubeconfig(identity(bed, release, (namespace,)), bed.folder / "kubeconfigs" / f"{release}.kubeconfig")
         operator = Operator(
             parent,
             aws,
