@@ -1,5 +1,6 @@
 """Build the bed's programs from pinned Go modules into the cache, once: `python -m tests.bed.build [PROGRAM ...]`."""
 
+import hashlib
 import json
 import os
 import re
@@ -24,6 +25,7 @@ ARGO_ROLLOUTS = "1.10.1"  # the newest that builds with the pinned go
 _STRIP = "-s -w"
 _PAUSE = Path(__file__).parent / "node" / "pause.go"
 _ARGO = "github.com/argoproj/argo-rollouts"
+_OURS = paths.REPO / "tests" / "gitops" / "go"
 _STAGED = re.compile(r"^\s*(k8s\.io/[a-z-]+) => \./staging/", re.MULTILINE)
 
 
@@ -109,6 +111,19 @@ def _pause(bench: Bench) -> None:
     bench.build("main.go", cwd=bench.scratch)
 
 
+def _ours(bench: Bench) -> None:
+    """From its source in tests/, with its own go.sum."""
+    source = bench.scratch / "source"
+    shutil.copytree(_OURS / bench.output.name, source)
+    bench.build(".", cwd=source)
+
+
+def _our_program(name: str) -> Program:
+    """Its version is its source's: it is built anew when that changes."""
+    content = b"".join(path.read_bytes() for path in sorted((_OURS / name).iterdir()))
+    return Program(name, f"0-{hashlib.sha256(content).hexdigest()[:12]}", _ours)
+
+
 def _argo_crds(bench: Bench) -> None:
     """Its kinds, as its own module has them, in one file that is read in a moment."""
     crds = bench.go.module(_ARGO, ARGO_ROLLOUTS, cwd=bench.scratch) / "manifests" / "crds"
@@ -121,6 +136,8 @@ def _kubernetes_program(command: str) -> Program:
 
 NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "pause")
 """What only a real node needs."""
+ON_REQUEST = ("rollouts-controller",)
+"""What takes too long to build for everybody; tests do without where it is not there, and say so."""
 
 PROGRAMS: dict[str, Program] = {
     program.name: program
@@ -140,6 +157,8 @@ PROGRAMS: dict[str, Program] = {
         Program("containerd-shim-runc-v2", CONTAINERD, _containerd),
         Program("ctr", CONTAINERD, _containerd),
         Program("pause", PAUSE, _pause),
+        _our_program("kstatus"),
+        _our_program("argolua"),
     )
 }
 

@@ -18,7 +18,8 @@ def prepare(voice: Say) -> None:
     lacking = able.lacking()
     if lacking:
         voice(f"no real node on this machine, so nothing is built for one; it lacks {'; '.join(lacking)}")
-    programs = [name for name in build.PROGRAMS if not lacking or name not in build.NODE]
+    left_out = (*build.ON_REQUEST, *(build.NODE if lacking else ()))
+    programs = [name for name in build.PROGRAMS if name not in left_out]
     with ThreadPoolExecutor(2) as pool:
         each = [pool.submit(build.ensure, programs, voice), pool.submit(_unpack, voice, node=not lacking)]
     for one in each:

@@ -1,10 +1,14 @@
-"""Argo Rollouts on the bed: its kinds, and its own controller as a process. The Pods that it makes are kwok's."""
+"""Argo Rollouts on the bed: its kinds, and its own controller where that is built (`python -m tests.bed.build rollouts-controller`).
+
+Its Pods are kwok's. Without the controller tests write themselves what it would say, which is simulated.
+"""
 
 import http.client
+import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from tests.bed import build
 from tests.bed.api import Api
@@ -13,36 +17,42 @@ from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.ports import on_free_ports
 from tests.bed.processes import until
 
-CONTROLLER, CRDS = "rollouts-controller", "rollouts-crds.yaml"
-PROGRAMS = (CONTROLLER, CRDS)
-_KINDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CONTROLLER, CRDS = "rollouts-controller", "rollouts-crds.json"
+_PLACE = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def start(bed: Bed) -> Facts:
-    """Install its kinds, start it, and wait until it works."""
-    build.ensure(PROGRAMS, bed.say)
+    """Install its kinds; start the controller, if it is built, and wait until it works."""
     install_kinds(Api(admin_kubeconfig(bed)))
-    on_free_ports(bed, CONTROLLER, 2, lambda ports: _argv(bed, ports), lambda ports: _works(ports[1]))
-    return {"version": build.ARGO_ROLLOUTS}
+    real = not build.missing([CONTROLLER])
+    if real:
+        on_free_ports(bed, CONTROLLER, 2, lambda ports: _argv(bed, ports), lambda ports: _works(ports[1]))
+    return {"version": build.ARGO_ROLLOUTS, "controller": "real" if real else "simulated"}
 
 
 def install_kinds(api: Api) -> None:
-    """Rollout and what its controller needs beside it."""
-    kinds = [kind for kind in yaml.safe_load_all(build.program(CRDS).read_text()) if kind]
-    for kind in kinds:
-        name = kind["metadata"]["name"]
-        api.call("PATCH", f"{_KINDS}/{name}?fieldManager=bed&force=true", kind, content="application/apply-patch+yaml")
-    until("the kinds of Argo Rollouts are served", lambda: all(_established(api, kind["metadata"]["name"]) for kind in kinds))
+    """Rollout and what its controller needs beside it; may be repeated."""
+    there = {one["metadata"]["name"] for one in api.call("GET", _PLACE)["items"]}
+    for kind in _kinds():
+        if kind["metadata"]["name"] not in there:
+            api.call("POST", _PLACE, kind)
+    until("the kinds of Argo Rollouts are served", lambda: all(_established(api, kind["metadata"]["name"]) for kind in _kinds()))
 
 
 def remove_kinds(api: Api) -> None:
     """And with them every Rollout."""
-    for kind in yaml.safe_load_all(build.program(CRDS).read_text()):
-        api.call("DELETE", f"{_KINDS}/{kind['metadata']['name']}")
+    for kind in _kinds():
+        api.call("DELETE", f"{_PLACE}/{kind['metadata']['name']}")
+
+
+@cache
+def _kinds() -> list[dict[str, Any]]:
+    build.ensure([CRDS])
+    return json.loads(build.program(CRDS).read_text())
 
 
 def _established(api: Api, name: str) -> bool:
-    conditions = api.call("GET", f"{_KINDS}/{name}").get("status", {}).get("conditions", [])
+    conditions = api.call("GET", f"{_PLACE}/{name}").get("status", {}).get("conditions", [])
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
