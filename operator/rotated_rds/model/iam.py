@@ -104,8 +104,8 @@ RIGHTS: tuple[Right, ...] = (
     Right("secretsmanager:DescribeSecret", "Read", _ALL, "labels, tags, rotation and deletion date of a secret; never its value"),
     Right("secretsmanager:GetSecretValue", "Read", _ALL, "the credential itself, by version id"),
     Right("secretsmanager:ListSecretVersionIds", "Read", _ALL, "when versions were made, and whether a rotation has ended already"),
-    Right("secretsmanager:DescribeSecret", "ReadAdmins", _ALL, "whether the administrator's secret is there, before it is read"),
-    Right("secretsmanager:GetSecretValue", "ReadAdmins", _ALL, "the administrator's credential, for a first or a lost password"),
+    Right("secretsmanager:DescribeSecret", "ReadAdmins", _WRITING, "whether the administrator's secret is there, before it is read"),
+    Right("secretsmanager:GetSecretValue", "ReadAdmins", _WRITING, "the administrator's credential, for a first or a lost password"),
     Right("secretsmanager:CreateSecret", "Create", _WRITING, "a secret that is not there yet, or was deleted in AWS"),
     Right(
         "secretsmanager:TagResource",

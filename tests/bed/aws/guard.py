@@ -66,7 +66,7 @@ class Guard:
             self._given[key] = read(document)
 
     def shown(self, caller: str) -> list[dict[str, Any]]:
-        """Every right that was asked of a caller, with how often, and which statements allowed it."""
+        """Every right that was asked of a caller (a key's id, or a role's ARN), how often, and which statements allowed it."""
         names = ("action", "resource", "context", "allowed", "by")
         return [{**dict(zip(names, asked, strict=True)), "times": times} for asked, times in self._book.get(caller, Counter()).items()]
 
@@ -91,7 +91,7 @@ class Guard:
 
     def _ask(self, call: Call, who: Principal, need: Needed) -> None:
         verdict = decide(who.rules or (), need.check)
-        self._note(call.caller, need.check, verdict)
+        self._note(who.role or call.caller, need.check, verdict)
         if not verdict.allowed and not need.optional:
             raise Denied(_words(who, call, need, verdict))
 

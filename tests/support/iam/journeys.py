@@ -1,0 +1,249 @@
+"""The operator as a process of its own, bound by the policy that the table makes for one method, through all that the method does."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rotated_rds.model.iam import Document, Need, policy
+from rotated_rds.model.policies import Request, Site, by_prefix, trust_role
+from rotated_rds.model.secret import ADOPT_TAG, OWNER_TAG
+from tests.bed.api import Api
+from tests.bed.bed import Bed, Facts
+from tests.bed.processes import until
+from tests.support.aws import Aws, Queue
+from tests.support.databases import new_user
+from tests.support.iam.report import Report, checks_of
+from tests.support.operators import Operator, running
+from tests.support.resources import Cluster, Json, a_resource, merged
+from tests.support.stage import a_follower
+
+CLUSTER, FIRST = "bed", "first-Passw0rd"  # the operator's name for its cluster, in tests
+
+
+@dataclass
+class Journey:
+    """`ours` is the operator, whom the policy binds; `eye` is a person who may do anything."""
+
+    name: str
+    bed: Bed
+    cluster: Cluster
+    database: Facts
+    ours: Aws
+    eye: Aws
+    tag: str = field(default_factory=lambda: secrets.token_hex(4))
+    document: Document = field(default_factory=dict[str, object])
+
+    def __post_init__(self) -> None:
+        self.prefix = f"iam-{self.tag}/"
+        self.site = Site(self.ours.region, self.ours.account)
+        self.client: Any = self.eye.client("secretsmanager")
+        self.keys = [str(self.eye.client("kms").create_key()["KeyMetadata"]["Arn"]) for _ in range(2)]
+
+    def bound(self, *methods: Need, **more: Any) -> None:
+        """Bind the operator by exactly the policy for these methods."""
+        self.document = policy(by_prefix(Request(methods, self.site, self.prefix, CLUSTER, **more)))
+        self.ours.control.policy(dict(self.document))
+
+    def operator(self, **environment: str) -> Operator:
+        settings = {"ROTATED_RDS_SECRET_PREFIX": self.prefix, "ROTATED_RDS_SWEEP_INTERVAL": "1s", **environment}
+        return Operator(self.bed, self.ours, (self.cluster.namespace,), environment=settings)
+
+    def report(self) -> Report:
+        counts = self.ours.control.counts()
+        calls = {operation: sum(codes.values()) for operation, codes in counts.items()}
+        return Report(self.name, self.document, calls, checks_of(self.ours.control.rights()))
+
+    # what is there
+
+    def user(self) -> str:
+        user = f"u{secrets.token_hex(5)}"
+        new_user(self.database, user, FIRST)
+        return user
+
+    def resource(self, name: str, user: str, /, **spec: Any) -> Json:
+        return a_resource(self.cluster.namespace, name, self.database, user, **spec)
+
+    def given(self, name: str, user: str, /, **spec: Any) -> None:
+        """A resource of a user, with its first password."""
+        if self.cluster.secret(f"{name}-first") is None:
+            self.cluster.given_secret(f"{name}-first", {"password": FIRST})
+        self.cluster.given_resource(self.resource(name, user, **spec))
+
+    def secret_in_aws(self, name: str, user: str, password: str = FIRST, key: str | None = None, **tags: str) -> str:
+        """A secret that somebody else made; its ARN."""
+        place = {"engine": self.database["engine"], "host": "localhost", "port": self.database["port"], "dbname": "app"}
+        text = json.dumps({**place, "username": user, "password": password})
+        more = {"KmsKeyId": key} if key else {}
+        named = [{"Key": {"owner": OWNER_TAG, "adopt": ADOPT_TAG}[key], "Value": value} for key, value in tags.items()]
+        return str(self.client.create_secret(Name=name, SecretString=text, Tags=named, **more)["ARN"])
+
+    def owner(self, name: str) -> str:
+        return f"{CLUSTER}/{self.cluster.namespace}/{name}"
+
+    def instance(self) -> Json:
+        """`database` by RDS's own instance of the bed."""
+        return {"instance": "bed-postgres", "host": None, "engine": None, "port": None}
+
+    def rds_cluster(self) -> Json:
+        """`database` by an RDS cluster that stands at the bed's database."""
+        name = f"iam-{self.tag}"
+        where = {"host": self.database["host"], "port": self.database["port"]}
+        self.eye.control.place(cluster=name, engine=self.database["engine"], **where)
+        return {"cluster": name, "host": None, "engine": None, "port": None}
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        return {one["Key"]: one["Value"] for one in self.client.describe_secret(SecretId=arn).get("Tags", [])}
+
+    # what is done
+
+    def rotated(self, name: str) -> None:
+        text = secrets.token_hex(4)
+        self.cluster.annotate(name, rotate=text)
+        assert self.cluster.expect_request(name, "rotate", text, seconds=60)["result"] == "Done"
+        self.cluster.expect_ready(name)
+
+    def repaired(self, name: str) -> None:
+        """Description, tags and key of the spec are brought to AWS."""
+        arn = self.cluster.status(name)["secretArn"]
+        self.cluster.change(name, secret={"description": "changed", "tags": {"team": "shop"}, "kmsKeyId": self.keys[1]})
+
+        def as_wanted() -> bool:
+            shown = self.client.describe_secret(SecretId=arn)
+            return (shown["Description"], shown["KmsKeyId"], self.tags(arn)["team"]) == ("changed", self.keys[1], "shop")
+
+        self.cluster.expect("the secret is as the spec says", as_wanted)
+        self.cluster.expect_ready(name)
+
+    def deleted(self, name: str) -> None:
+        self.cluster.delete(name)
+        path = self.cluster.path("rotatedrdssecrets", name)
+        self.cluster.expect(f"{name} is gone", lambda: self.cluster.api.get(path) is None)
+
+    def restored(self, name: str, user: str, **spec: Any) -> None:
+        """Deleted in Kubernetes, scheduled for deletion in AWS, and made anew."""
+        arn = self.cluster.status(name)["secretArn"]
+        self.deleted(name)
+        self.client.delete_secret(SecretId=arn, RecoveryWindowInDays=7)
+        self.given(name, user, **spec)
+        assert self.cluster.expect_ready(name)["secretArn"] == arn
+
+    def adopted(self, name: str, **spec: Any) -> None:
+        """Taken over from another owner, who offered it."""
+        user, aws_name = self.user(), f"{self.prefix}{name}"
+        arn = self.secret_in_aws(aws_name, user, key=self.keys[0], owner="other/shop/db", adopt=self.owner(name))
+        self.given(name, user, **merged({"secret": {"name": aws_name}}, spec))
+        self.cluster.expect_ready(name)
+        self.cluster.expect("the offer is taken off", lambda: ADOPT_TAG not in self.tags(arn))
+        assert self.tags(arn)[OWNER_TAG] == self.owner(name)
+
+    def by_administrator(self, name: str, admin: str, **spec: Any) -> None:
+        """A first password that an administrator sets."""
+        self.given(name, self.user(), **merged({"user": {"adminSecretId": admin, "passwordSecretRef": None}}, spec))
+        self.cluster.expect_ready(name)
+
+    def administrator(self) -> str:
+        name = f"admins-{self.tag}/postgres"
+        self.secret_in_aws(name, str(self.database["admin_user"]), str(self.database["admin_password"]))
+        return name
+
+    def told_by_the_queue(self, name: str, queue: Queue) -> None:
+        """Somebody stores the same value again: a new AWSCURRENT, an event, and its message read and deleted."""
+        arn = self.cluster.status(name)["secretArn"]
+        value = self.client.get_secret_value(SecretId=arn)["SecretString"]
+        version = self.client.put_secret_value(SecretId=arn, SecretString=value)["VersionId"]
+        self.cluster.expect(f"{name} follows", lambda: self.cluster.status(name)["versionId"] == version)
+
+        def empty() -> bool:
+            shown = self.eye.sqs().get_queue_attributes(QueueUrl=queue.url, AttributeNames=["All"])["Attributes"]
+            return (shown["ApproximateNumberOfMessages"], shown["ApproximateNumberOfMessagesNotVisible"]) == ("0", "0")
+
+        until("the queue is empty", empty, seconds=30)
+
+
+def operator(one: Journey) -> list[Report]:
+    """Method Operator: created under a key, rotated, repaired, restored, adopted, by an administrator; queue and sweep."""
+    queue, admin, user = one.eye.change_queue(f"iam-{one.tag}", one.prefix), one.administrator(), one.user()
+    one.bound(Need.OPERATOR, queue=queue.url, admins=(admin,), keys=tuple(one.keys))
+    with running(one.operator(ROTATED_RDS_QUEUE_URL=queue.url)):
+        one.given("made", user, database=one.instance(), secret={"kmsKeyId": one.keys[0]})
+        one.cluster.expect_ready("made")
+        one.rotated("made")
+        one.repaired("made")
+        one.told_by_the_queue("made", queue)
+        one.restored("made", user, database=one.instance())
+        one.adopted("adopted", database=one.rds_cluster())
+        one.by_administrator("by-admin", admin)
+        for name in ("made", "adopted", "by-admin"):
+            one.deleted(name)
+    return [one.report()]
+
+
+def aws_rotates(one: Journey) -> list[Report]:
+    """Method Lambda, with our own function under its own policy: configured, rotated, repaired, restored, adopted."""
+    inside, function, user, admin = Aws(one.ours.facts), one.eye.function_arn(f"iam-{one.tag}"), one.user(), one.administrator()
+    one.bound(Need.LAMBDA, functions=(function,), admins=(admin,), keys=tuple(one.keys))
+    of_function = policy(by_prefix(Request((Need.FUNCTION,), one.site, one.prefix, CLUSTER, functions=(function,), keys=tuple(one.keys))))
+    inside.control.policy(dict(of_function))
+    environment = {**inside.environment, "ROTATED_RDS_CA_FILE": str(one.database["ca"])}
+    one.eye.control.function(function, "ours", pause=0, environment=environment)
+    rotation = {"method": "Lambda", "functionArn": function}
+    with running(one.operator()):
+        one.given("made", user, database=one.instance(), secret={"kmsKeyId": one.keys[0]}, rotation=rotation)
+        one.cluster.expect_ready("made")
+        one.rotated("made")
+        one.repaired("made")
+        one.rotated("made")
+        one.restored("made", user, database=one.instance(), rotation=rotation)
+        one.adopted("adopted", database=one.rds_cluster(), rotation=rotation)
+        one.by_administrator("by-admin", admin, rotation=rotation)
+    calls = {operation: sum(codes.values()) for operation, codes in inside.control.counts().items()}
+    return [one.report(), Report("Function", of_function, calls, checks_of(inside.control.rights()))]
+
+
+def external(one: Journey) -> list[Report]:
+    """Method External: others' secrets, under a key and outside the prefix, followed by instance and by cluster; one refused in between."""
+    user, name = one.user(), f"theirs-{one.tag}/db"
+    arn = one.secret_in_aws(name, user, key=one.keys[0])
+    one.bound(Need.EXTERNAL, follow=(name,), keys=(one.keys[0],))
+    with running(one.operator()):
+        for resource, database in (("by-instance", one.instance()), ("by-cluster", one.rds_cluster())):
+            follower = a_follower(one.cluster.namespace, resource, one.database, arn)
+            one.cluster.given_resource(merged(follower, {"spec": {"database": database}}))
+            one.cluster.expect_ready(resource)
+        right = one.client.get_secret_value(SecretId=arn)["SecretString"]
+        one.client.put_secret_value(SecretId=arn, SecretString=json.dumps({**json.loads(right), "password": "wrong"}))
+        one.cluster.expect_condition("by-instance", "CredentialVerified", "False", "LoginFailed")
+        one.client.put_secret_value(SecretId=arn, SecretString=right)
+        one.cluster.expect_ready("by-instance")
+    return [one.report()]
+
+
+def roles(one: Journey) -> list[Report]:
+    """A resource with a role of its own: the operator may assume it and nothing else, the role has method Operator's rights."""
+    iam, external_id = one.eye.client("iam"), secrets.token_hex(8)
+    who = f"arn:aws:iam::{one.ours.account}:user/{one.ours.caller}"
+    trust = json.dumps(trust_role(who, external_id, CLUSTER))
+    role = str(iam.create_role(RoleName=f"iam-{one.tag}", AssumeRolePolicyDocument=trust)["Role"]["Arn"])
+    of_role = policy(by_prefix(Request((Need.OPERATOR,), one.site, one.prefix, CLUSTER)))
+    iam.put_role_policy(RoleName=f"iam-{one.tag}", PolicyName="rotated-rds", PolicyDocument=json.dumps(of_role))
+    one.bound(roles=(role,))
+    with running(one.operator()):
+        one.given("made", one.user(), aws={"roleArn": role, "externalId": external_id})
+        one.cluster.expect_ready("made")
+        one.rotated("made")
+    return [one.report()]
+
+
+JOURNEYS: Mapping[str, Callable[[Journey], list[Report]]] = {
+    "Operator": operator,
+    "Lambda": aws_rotates,
+    "External": external,
+    "Roles": roles,
+}
+
+
+def travel(name: str, bed: Bed, api: Api, namespace: str, database: Facts, aws: Facts) -> list[Report]:
+    """One journey in a namespace of its own."""
+    return JOURNEYS[name](Journey(name, bed, Cluster(api, namespace), database, Aws(aws), Aws(aws)))
