@@ -7,7 +7,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-down test check static unit chart bed-up bed-down bed-status bench lock clean-cache
+.PHONY: help setup demo demo-down test node check static unit chart bed-up bed-down bed-status bench lock clean-cache
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo-down: ## end what a kept demo left running
 
 test: setup static ## every test, on real parts; KEEP_BED=1 keeps them for the next run
 	@$(IN) pytest -n $(WORKERS) --dist worksteal
+
+node: setup ## install the operator on a real node and look on; ANEW=1 builds the image from nothing
+	@$(IN) python -m tests.node $(if $(ANEW),--anew)
 
 check: static unit ## formatter, linter, types, import rules, and the tests that need no bed
 

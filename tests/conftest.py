@@ -1,11 +1,12 @@
 """One bed for the whole test session, shared by all workers; its parts come up when the first test asks for one.
 
-A test asks by naming a part's fixture: `kubernetes`, `postgres`, `mariadb`, `mysql`, `aws`, each the part's facts.
+A test asks by naming a part's fixture: `kubernetes`, `postgres`, `mariadb`, `mysql`, `aws`, `rollouts`, each the part's facts.
 `KEEP_BED=1` leaves the bed standing, and the next run with `KEEP_BED=1` goes on with what is alive of it.
 """
 
 import secrets
 from collections.abc import Callable, Generator
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.kubectl import Kubectl
+from tests.bed.node.able import NOT_RUN
 from tests.bed.parts import PARTS
 
 _ASKED = pytest.StashKey[list[str]]()
@@ -21,22 +23,33 @@ _ASKED = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "bed: asks for a part of the bed (given by itself to whatever does)")
+    config.addinivalue_line("markers", "node: brings up a real node, on a bed of its own")
     if not hasattr(config, "workerinput"):
         sessions.claim()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """So that `-m "not bed"` chooses what runs without one."""
+    """So that `-m "not bed"` chooses what runs without one; the longest tests come first, beside which the others run."""
     for item in items:
-        if isinstance(item, pytest.Function) and "bed" in item.fixturenames:
+        if isinstance(item, pytest.Function) and ("bed" in item.fixturenames or item.get_closest_marker("node")):
             item.add_marker("bed")
+    items.sort(key=lambda item: item.get_closest_marker("node") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """All parts that the chosen tests ask for come up together, in their order."""
     names = {name for item in session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
-    session.config.stash[_ASKED] = [part for part in PARTS if part in names]
+    session.config.stash[_ASKED] = [part for part in (*PARTS, "rollouts") if part in names]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A suite that this machine cannot run is said to be so at the end, where nobody can take it for passed."""
+    reports = terminalreporter.stats.get("skipped", [])
+    told = [cast("tuple[str, int, str]", report.longrepr)[2] for report in reports if isinstance(report.longrepr, tuple)]
+    for reason in sorted({one.removeprefix("Skipped: ") for one in told if NOT_RUN in one}):
+        terminalreporter.section(NOT_RUN, red=True, bold=True)
+        terminalreporter.line(reason)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -65,6 +78,7 @@ postgres = _fixture_of("postgres")
 mariadb = _fixture_of("mariadb")
 mysql = _fixture_of("mysql")
 aws = _fixture_of("aws")
+rollouts = _fixture_of("rollouts")
 
 
 @pytest.fixture(scope="session")

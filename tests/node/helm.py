@@ -1,0 +1,27 @@
+"""The bed's helm, as a person runs it."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bed import build
+from tests.bed.processes import BedError
+
+PATIENCE = "120s"
+
+
+@dataclass(frozen=True)
+class Helm:
+    """Call it with helm's words; it returns what helm prints, and raises BedError with what it complains of. home: for its own files."""
+
+    kubeconfig: Path
+    home: Path
+
+    def __call__(self, *words: str | Path) -> str:
+        places = {f"HELM_{name}_HOME": str(self.home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
+        command = [str(build.program("helm")), f"--kubeconfig={self.kubeconfig}", *map(str, words)]
+        done = subprocess.run(command, env={**os.environ, **places}, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BedError(f"helm {' '.join(map(str, words))}: {done.stderr or done.stdout}")
+        return done.stdout

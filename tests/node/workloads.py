@@ -1,0 +1,67 @@
+"""Real containers: one that logs in by a real driver, its replacement at a rotation, and one that crashes at a wrong password."""
+
+from rotated_rds.model.document import entries
+from tests.bed.processes import until
+from tests.node import application
+from tests.node.ground import DEPLOYMENT, NAME, NAMESPACE, Ground, Json, is_ready
+
+_PATIENCE = 60.0
+
+
+def an_application(ground: Ground) -> None:
+    """The example's Deployment, with psycopg from the operator's own image."""
+    ground.screen.heading("5  An application that reads the Secret")
+    with ground.timed("application applied → 3 of 3 Pods have logged in"):
+        ground.kubectl.apply(application.deployment(ground.image), NAMESPACE)
+        ground.type("rollout", "status", "-n", NAMESPACE, f"deploy/{DEPLOYMENT}", "--timeout=60s")
+    pods = ground.applications()
+    ground.claims.check("every Pod has logged in by a real driver, over verified TLS", _logged_in(ground, pods))
+    tasks = ground.containers.ctr("tasks", "ls", "-q").split()
+    ground.claims.check("they are containers of containerd, not a simulation", _containers(pods) <= set(tasks))
+
+
+def a_rotation(ground: Ground) -> None:
+    """On request: a new password, a new Secret, new containers."""
+    ground.screen.heading("6  A rotation, on request")
+    claims, old, before = ground.claims, ground.password(), ground.applications()
+    versions = ground.versions()
+    with ground.timed("rotate requested → every Pod replaced and logged in"):
+        ground.type("annotate", "rrs", "-n", NAMESPACE, NAME, "rotated-rds.io/rotate=first")
+        answer = ground.cluster.expect_request(NAME, "rotate", "first", _PATIENCE)
+        ground.cluster.expect_ready(NAME, _PATIENCE)
+        until("the old Pods are gone", lambda: not before.keys() & ground.applications().keys(), seconds=_PATIENCE)
+    claims.check("the request is Done", answer["result"] == "Done", str(answer))
+    new = ground.password()
+    claims.check("the old password is refused, the new one logs in", not ground.logs_in(old) and ground.logs_in(new))
+    claims.check("one new version in AWS", len(ground.versions().keys() - versions.keys()) == 1)
+    pods = ground.applications()
+    claims.check("three Pods are new, and each has logged in", len(pods) == 3 and _logged_in(ground, pods))
+
+
+def a_refused_pod(ground: Ground) -> None:
+    """Why it matters: what a Pod with a wrong password comes to."""
+    ground.screen.heading("7  A Pod with a wrong password")
+    host, port = str(ground.database["host"]), int(str(ground.database["port"]))
+    ground.kubectl.apply(application.astray(ground.image, host, port), NAMESPACE)
+    until("the kubelet waits before it starts it again", lambda: _waits(ground) == "CrashLoopBackOff", seconds=_PATIENCE)
+    pod = _astray(ground)
+    refused = "password authentication failed" in ground.log(pod, "--previous")
+    ground.claims.check("it is CrashLoopBackOff: PostgreSQL refused its log-in, as its log tells", refused)
+    ground.kubectl("delete", "pod", "-n", NAMESPACE, "astray", "--wait=false")
+
+
+def _astray(ground: Ground) -> Json:
+    return ground.api.call("GET", f"/api/v1/namespaces/{NAMESPACE}/pods/astray")
+
+
+def _waits(ground: Ground) -> str:
+    states: list[Json] = [one["state"] for one in entries(_astray(ground), "status", "containerStatuses")]
+    return next((one["waiting"]["reason"] for one in states if "waiting" in one), "")
+
+
+def _logged_in(ground: Ground, pods: dict[str, Json]) -> bool:
+    return bool(pods) and all(is_ready(pod) and "logged in as app" in ground.log(pod) for pod in pods.values())
+
+
+def _containers(pods: dict[str, Json]) -> set[str]:
+    return {status["containerID"].rpartition("/")[2] for pod in pods.values() for status in pod["status"]["containerStatuses"]}
