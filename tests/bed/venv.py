@@ -72,7 +72,7 @@ def main(words: Sequence[str]) -> int:
         say(f"error: {error}")
         return 1
     if words:
-        os.execvpe(str(home / "bin" / words[0]), list(words), environment(home))  # noqa: S606 - a command of ours, without a shell
+        os.execvpe(words[0], list(words), environment(home))  # noqa: S606 - a command of ours, without a shell
     return 0
 
 
