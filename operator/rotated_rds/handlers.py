@@ -1,9 +1,17 @@
 """kopf decorators: each body says "look at this resource", none decides."""
 
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import kopf
 
+from rotated_rds.clients import argo
+from rotated_rds.clients.argo import EVERY
 from rotated_rds.clients.kubernetes import SECRETS, Kubernetes
 from rotated_rds.engine import Engine
+from rotated_rds.model.document import Json
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
 from rotated_rds.neighbours import dependents_of, resource_of_secret
 
@@ -38,14 +46,41 @@ def register(registry: kopf.OperatorRegistry, engine: Engine, kubernetes: Kubern
 
         @kopf.on.event("apps", "v1", plural, registry=registry)
         async def workload_changed(body: kopf.Body, **_: object) -> None:
-            """A workload that depends on some of our Secrets moved."""
-            namespace = body["metadata"]["namespace"]
-            kubernetes.workloads_moved(namespace)
-            for key in dependents_of(dict(body), engine.ties_in(namespace)):
-                engine.poke(key)
+            workload_moved(engine, kubernetes, dict(body))
 
         del workload_changed
     del resource_changed, secret_changed
+
+
+def workload_moved(engine: Engine, kubernetes: Kubernetes, body: Json) -> None:
+    """A workload that may depend on some of our Secrets is other than it was."""
+    namespace = body["metadata"]["namespace"]
+    kubernetes.workloads_moved(namespace)
+    for key in dependents_of(body, engine.ties_in(namespace)):
+        engine.poke(key)
+
+
+async def follow_rollouts(engine: Engine, kubernetes: Kubernetes, namespaces: Sequence[str], every: float = EVERY) -> None:
+    """Argo Rollouts, for as long as the API server serves them. kopf looks for a kind once, and ends the operator when it goes.
+
+    every: seconds between two looks while there are none.
+    """
+    loop, stopped = asyncio.get_running_loop(), threading.Event()
+    places = namespaces or (None,)
+    threads = ThreadPoolExecutor(len(places), "rollouts")
+
+    def tell(body: Json) -> None:
+        loop.call_soon_threadsafe(workload_moved, engine, kubernetes, body)
+
+    try:
+        while True:
+            if await loop.run_in_executor(threads, kubernetes.look_for_rollouts):
+                each = (loop.run_in_executor(threads, argo.follow_rollouts, kubernetes, place, tell, stopped) for place in places)
+                await asyncio.gather(*each)
+            else:
+                await asyncio.sleep(every)
+    finally:
+        stopped.set()
 
 
 def configure(settings: kopf.OperatorSettings) -> None:

@@ -81,13 +81,13 @@ class ApiServer:
         with contextlib.suppress(Gone):
             self.call("GET", path, query={"limit": "1", "labelSelector": label_selector})
 
-    def follow(self, path: str, name: str, version: str, silence: float) -> Iterator[tuple[str, Json]]:
-        """What becomes of one object of a list since a resourceVersion: (event, object), until the server ends it.
+    def follow(self, path: str, silence: float, **query: str) -> Iterator[tuple[str, Json]]:
+        """What becomes of a list's objects: (event, object), until the server ends it.
 
-        silence: seconds without a word after which it ends too. Raises Refused(Forbidden), Unavailable.
+        silence: seconds without a word after which it ends too. query: as the API server knows it; without a resourceVersion it
+        tells first of all that are there. Raises Gone where the kind does not exist, Refused(Forbidden), Unavailable.
         """
-        query = {"watch": "1", "fieldSelector": f"metadata.name={name}", "resourceVersion": version}
-        answer = self._ask("GET", path, query=query, timeout=(_CONNECT_SECONDS, silence))
+        answer = self._ask("GET", path, query={"watch": "1", **query}, timeout=(_CONNECT_SECONDS, silence))
         try:
             if answer.status != HTTPStatus.OK:
                 _read(int(answer.status), answer.read(), "WATCH", path)

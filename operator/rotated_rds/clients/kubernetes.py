@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from kubernetes import client
 
 from rotated_rds.clients.apiserver import WRITE_SECONDS, ApiServer, Gone
+from rotated_rds.clients.argo import serves_rollouts
 from rotated_rds.clients.memory import Echoes, Lists
+from rotated_rds.model import argo
 from rotated_rds.model.document import Json
 from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.resource import GROUP, MANAGER, PLURAL, VERSION, Key
@@ -28,6 +30,7 @@ WORKLOADS = (
     Workloads("StatefulSet", "/apis/apps/v1", "statefulsets"),
     Workloads("DaemonSet", "/apis/apps/v1", "daemonsets"),
 )
+ROLLOUTS = Workloads(argo.KIND, f"/apis/{argo.GROUP}/{argo.VERSION}", argo.PLURAL)
 
 SECRETS = f"app.kubernetes.io/managed-by={MANAGER}"  # those that are ours
 
@@ -42,6 +45,7 @@ class Kubernetes(ApiServer):
         super().__init__(api)
         self._fence = fence
         self._lists = lists
+        self._rollouts = True  # until it is known that there are none
         self.secrets_written = Echoes()
 
     # reads
@@ -81,7 +85,7 @@ class Kubernetes(ApiServer):
             self.check_list(f"{where.prefix}{place}/{where.plural}")
 
     def workloads(self, namespace: str) -> Sequence[Json]:
-        """All Deployments, StatefulSets and DaemonSets of a namespace, each with its `kind`."""
+        """All Deployments, StatefulSets, DaemonSets and Argo Rollouts of a namespace, each with its `kind`."""
         return self._lists.get(namespace, lambda: self._workloads(namespace)) if self._lists else self._workloads(namespace)
 
     def workloads_moved(self, namespace: str) -> None:
@@ -89,10 +93,18 @@ class Kubernetes(ApiServer):
         if self._lists:
             self._lists.moved(namespace)
 
+    def look_for_rollouts(self) -> bool:
+        """Whether the API server serves Argo Rollouts, from now on; False too where it does not answer."""
+        try:
+            self._rollouts = serves_rollouts(self)
+        except Unavailable:
+            return False
+        return self._rollouts
+
     def _workloads(self, namespace: str) -> Sequence[Json]:
         return [
             {**item, "kind": where.kind}
-            for where in WORKLOADS
+            for where in (*WORKLOADS, *([ROLLOUTS] if self._rollouts else []))
             for item in self.items(f"{where.prefix}/namespaces/{namespace}/{where.plural}")
         ]
 
@@ -126,7 +138,7 @@ class Kubernetes(ApiServer):
 
     def annotate_template(self, namespace: str, kind: str, name: str, annotations: Mapping[str, str]) -> None:
         """Restart a workload: a merge patch of its template's annotations (SAFETY.md G2: never an apply)."""
-        where = next(one for one in WORKLOADS if one.kind == kind)
+        where = next(one for one in (*WORKLOADS, ROLLOUTS) if one.kind == kind)
         body = {"spec": {"template": {"metadata": {"annotations": dict(annotations)}}}}
         self.merge(f"{where.prefix}/namespaces/{namespace}/{where.plural}/{name}", body)
         self.workloads_moved(namespace)

@@ -83,7 +83,8 @@ class Lease:
         version, since = self._seen
         silence = max(_LATE, DURATION + _LATE - (self.clock() - since))
         try:
-            for event, found in self.api.follow(self._path, self.name, version, silence):
+            watched = self.api.follow(self._path, silence, fieldSelector=f"metadata.name={self.name}", resourceVersion=version)
+            for event, found in watched:
                 if event not in ("ADDED", "MODIFIED"):
                     return event == "DELETED"
                 self._answered = self.clock()

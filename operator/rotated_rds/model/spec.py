@@ -235,10 +235,6 @@ def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
         (secret.deletion_policy == "Delete", f"spec.secret.deletionPolicy: Delete {later}; use Retain"),
         (spec.user.owner_role is not None, f"spec.user.ownerRole: {later}; leave it out"),
         (spec.restarts.on_failure == "Rollback", f"spec.restarts.onFailure: Rollback {later}; use Halt or Continue"),
-        (
-            any(w.kind == "Rollout" for w in spec.restarts.workloads),
-            f"spec.restarts.workloads: kind Rollout {later}; name Deployments, StatefulSets, DaemonSets",
-        ),
     )
 
 

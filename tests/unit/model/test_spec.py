@@ -62,7 +62,6 @@ def test_with_one_user_a_failed_rollout_stops_nobody_and_a_whole_wave_rolls() ->
         ({"secret": {"deletionPolicy": "Delete"}}, "spec.secret.deletionPolicy: Delete"),
         ({"user": {"ownerRole": "owner"}}, "spec.user.ownerRole"),
         ({"restarts": {"onFailure": "Rollback"}}, "spec.restarts.onFailure: Rollback"),
-        ({"restarts": {"workloads": [{"kind": "Rollout", "name": "r"}]}}, "spec.restarts.workloads: kind Rollout"),
     ],
 )
 def test_what_this_version_does_not_carry_out_is_refused_by_its_field(more: dict[str, Any], field: str) -> None:
