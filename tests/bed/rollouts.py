@@ -30,30 +30,31 @@ def start(bed: Bed) -> Facts:
     return {"version": build.ARGO_ROLLOUTS, "controller": "real" if real else "simulated"}
 
 
-def install_kinds(api: Api) -> None:
-    """Rollout and what its controller needs beside it; may be repeated."""
+def install_kinds(api: Api, *plurals: str) -> None:
+    """Rollout and what its controller needs beside it, or those alone; may be repeated."""
     there = {one["metadata"]["name"] for one in api.call("GET", _PLACE)["items"]}
-    for kind in _kinds():
-        if kind["metadata"]["name"] not in there:
-            api.call("POST", _PLACE, kind)
-    until("the kinds of Argo Rollouts are served", lambda: all(_established(api, kind["metadata"]["name"]) for kind in _kinds()))
+    wanted = {name: kind for name, kind in _kinds().items() if not plurals or kind["spec"]["names"]["plural"] in plurals}
+    for name in wanted.keys() - there:
+        api.call("POST", _PLACE, wanted[name])
+    until("the kinds of Argo Rollouts are served", lambda: all(_established(api, name) for name in wanted))
 
 
-def remove_kinds(api: Api) -> None:
-    """And with them every Rollout."""
-    for kind in _kinds():
-        api.call("DELETE", f"{_PLACE}/{kind['metadata']['name']}")
+def remove_kind(api: Api, plural: str) -> None:
+    """And with it all of that kind."""
+    path = next(f"{_PLACE}/{name}" for name, kind in _kinds().items() if kind["spec"]["names"]["plural"] == plural)
+    api.call("DELETE", path)
+    until(f"the kind {plural} is gone", lambda: api.get(path) is None)
 
 
 @cache
-def _kinds() -> list[dict[str, Any]]:
+def _kinds() -> dict[str, dict[str, Any]]:
     build.ensure([CRDS])
-    return json.loads(build.program(CRDS).read_text())
+    return {kind["metadata"]["name"]: kind for kind in json.loads(build.program(CRDS).read_text())}
 
 
 def _established(api: Api, name: str) -> bool:
-    conditions = api.call("GET", f"{_PLACE}/{name}").get("status", {}).get("conditions", [])
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+    conditions: list[dict[str, str]] | None = api.call("GET", f"{_PLACE}/{name}").get("status", {}).get("conditions")
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions or ())
 
 
 def _argv(bed: Bed, ports: Sequence[int]) -> list[str | Path]:
