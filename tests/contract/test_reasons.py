@@ -11,10 +11,9 @@ from rotated_rds.model.conditions import STALLED, conditions
 from rotated_rds.model.errors import Reason
 from rotated_rds.model.status import STAGES, Condition, Kind, Outcome, Status
 from tests.bed.paths import REPO
+from tests.support.reasons import PAGE, ROW
 
 PACKAGE = REPO / "operator" / "rotated_rds"
-PAGE = (REPO / "docs" / "reference.md").read_text().partition("\n## Reasons\n")[2]
-ROW = re.compile(r"^\| `(\w+)` \| (.+) \| ([^|]+) \|$", re.MULTILINE)
 TOLD = {name: meanwhile for name, _, meanwhile in ROW.findall(PAGE)}
 FALSE = [Reason(name) for name, meanwhile in TOLD.items() if meanwhile.isascii() and name != "Pending"]
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
