@@ -1,0 +1,83 @@
+"""examples/aws agree with the table of rights and with each other, and the real linters find nothing to say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bed.paths import REPO
+from tests.contract.aws_setup import BLOCKS, CLOUDFORMATION, OPTIONAL, written
+
+FOLDER = REPO / "examples/aws/terraform"
+TERRAFORM = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.tf"))}
+WHOLE = "\n".join(TERRAFORM.values())
+
+
+@pytest.mark.parametrize("path", BLOCKS, ids=lambda path: path.name)
+def test_a_template_s_policy_is_the_table_s(path: Path) -> None:
+    text = path.read_text()
+    assert written(text, BLOCKS[path]()) == text, "run python -m tests.contract.aws_setup --write"
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    linter = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run([linter, "--include-checks", "I", "--", CLOUDFORMATION], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def snake(name: str) -> str:
+    """EksClusterName → eks_cluster_name."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.replace("CloudTrail", "Cloudtrail")).lower()
+
+
+def parameters(text: str) -> dict[str, str]:
+    """Name → description, as the template has them."""
+    block = text.partition("\nParameters:\n")[2].partition("\nConditions:\n")[0]
+    return {snake(name): told for name, told in re.findall(r"^  (\w+):\n    Type: String\n    Description: (.+)$", block, re.MULTILINE)}
+
+
+def test_both_ask_for_the_same_and_tell_it_alike() -> None:
+    variables = dict(re.findall(r'variable "(\w+)" \{\n  description = "(.+)"', TERRAFORM["variables.tf"]))
+    assert {name: told.rstrip(".") for name, told in variables.items()} == {
+        name: told.rstrip(".") for name, told in parameters(CLOUDFORMATION.read_text()).items()
+    }
+
+
+def test_both_give_the_same_out() -> None:
+    outputs = re.findall(r'^output "(\w+)"', TERRAFORM["outputs.tf"], re.MULTILINE)
+    template = re.findall(r"^  (\w+):$", CLOUDFORMATION.read_text().partition("\nOutputs:\n")[2], re.MULTILINE)
+    assert outputs == [snake(name) for name in template]
+
+
+def test_every_variable_is_used_and_every_one_that_is_used_is_there() -> None:
+    assert set(re.findall(r"\bvar\.(\w+)", WHOLE)) == set(re.findall(r'^variable "(\w+)"', WHOLE, re.MULTILINE))
+    assert {variable for _, variable in OPTIONAL.values()} <= set(re.findall(r'^variable "(\w+)"', WHOLE, re.MULTILINE))
+
+
+def events(text: str) -> list[list[str]]:
+    """The words of each list that an event pattern names, in order."""
+    keys = ("source", "detail-type", "labelUpdated", "eventSource", "eventName")
+    found = re.findall(rf'"?({"|".join(keys)})"?\s*[:=]\s*\[([^\]]+)\]', text)
+    return [[key, *(word.strip().strip('"') for word in words.split(",") if word.strip())] for key, words in found]
+
+
+def test_both_listen_to_the_same_events() -> None:
+    assert events(TERRAFORM["main.tf"]) == events(CLOUDFORMATION.read_text())
+    assert len(events(TERRAFORM["main.tf"])) == 7
+
+
+NUMBERS = {
+    "MessageRetentionPeriod": "message_retention_seconds",
+    "VisibilityTimeout": "visibility_timeout_seconds",
+    "maxReceiveCount": "maxReceiveCount",
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_both_set_their_queues_alike(name: str) -> None:
+    def numbers(word: str, text: str) -> list[str]:
+        return re.findall(rf"\b{word}\s*[:=]\s*(\d+)", text)
+
+    assert numbers(name, CLOUDFORMATION.read_text()) == numbers(NUMBERS[name], TERRAFORM["main.tf"]) != []
