@@ -1,6 +1,10 @@
 """The Prometheus names of the public contract and nothing else."""
 
+from itertools import product
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from rotated_rds.model.spec import Method
 
 REGISTRY = CollectorRegistry()
 _SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
@@ -30,3 +34,9 @@ LAST_SWEEP = Gauge("rotated_rds_last_sweep_timestamp_seconds", "When the last Li
 QUEUE_DEPTH = Gauge("rotated_rds_queue_depth", "Messages in hand that wait for their pass.", registry=REGISTRY)
 LEADER = Gauge("rotated_rds_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 BUILD_INFO = Gauge("rotated_rds_build_info", "1, with the version.", ["version"], registry=REGISTRY)
+
+# A series that is born with its first count shows no increase: what counts seldom, and by labels that are known, begins at 0.
+for _of in product(Method, ("Succeeded", "Failed")):
+    ROTATIONS.labels(*_of)
+for _of in product(("Deployment", "StatefulSet", "DaemonSet", "Rollout"), ("Started", "Ready", "Failed")):
+    RESTARTS.labels(*_of)
