@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import kopf
@@ -22,7 +22,7 @@ def key_of(body: kopf.Body) -> Key:
     return Key(body["metadata"]["namespace"], body["metadata"]["name"])
 
 
-def register(registry: kopf.OperatorRegistry, engine: Engine, kubernetes: Kubernetes) -> None:
+def register(registry: kopf.OperatorRegistry, engine: Engine, kubernetes: Kubernetes, farewell: Callable[[Json], None]) -> None:
     """Attach the handlers to a registry. They cannot fail, and they return None (a value would be patched into status)."""
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
@@ -30,6 +30,7 @@ def register(registry: kopf.OperatorRegistry, engine: Engine, kubernetes: Kubern
         """Tell the engine that a resource was seen, or is gone."""
         if type == "DELETED":
             engine.drop(key_of(body))
+            engine.pool.submit(farewell, dict(body))
         else:
             engine.poke(key_of(body), dict(body))
 

@@ -18,7 +18,7 @@ from rotated_rds.model.notices import notices
 from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, spec_in_force
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Method, Spec
-from rotated_rds.model.status import Kind, Status
+from rotated_rds.model.status import Kind, Notice, Status
 from rotated_rds.reconcile import Reconciled, reconcile, refused, untouched
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,19 @@ class Passes:
             return End(None)
         except Conflict:
             return End(self.world.kubernetes.resource(resource.key), self.clock(), troubled=True)
+
+    def farewell(self, body: Body) -> None:
+        """A resource went out of sight: was it deleted while suspended, an Event says what is left in AWS.
+
+        Nothing holds such a resource back, so one that goes while no replica watches goes unheard.
+        """
+        resource, before = read_resource(body)
+        if resource.spec is None or not resource.spec.suspend or before.secret_arn is None:
+            return
+        if self.world.kubernetes.resource(resource.key) is None:  # else it only left the selector
+            self.recorder.record(
+                resource, Notice(True, "Suspended", f"deleted while suspended: {before.secret_arn} is left in AWS as it is")
+            )
 
     def _run(self, body: Body, resource: Resource, before: Status, hint: Hint) -> End:
         if resource.deleting and before.rotation.in_progress is None:

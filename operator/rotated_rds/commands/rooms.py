@@ -63,6 +63,7 @@ class Rooms:
     leading: Leading
     readiness: Readiness
     world: World
+    passes: Passes
     engine: Engine
     watch: Watch
 
@@ -93,7 +94,7 @@ def put_together(settings: Settings) -> Rooms:
     engine = Engine(run_pass, forget, ThreadPoolExecutor(settings.workers, "pass"), settings.workers, leading, house.cluster)
     watch = Watch(engine, sessions, leading, lambda identity: _sweep(settings, identity), _queue(settings, sessions))
     engine.ended += [watch.pass_ended, tally.pass_ended]
-    return Rooms(settings, fenced, leading, Readiness(checks(api, sessions, settings.namespaces)), world, engine, watch)
+    return Rooms(settings, fenced, leading, Readiness(checks(api, sessions, settings.namespaces)), world, passes, engine, watch)
 
 
 def unfenced(_seconds: float) -> None:

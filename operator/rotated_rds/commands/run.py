@@ -207,7 +207,7 @@ class Operator:
         """Once the kind is served: kopf looks for it at its start only."""
         await self._listed.wait()
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
-        handlers.register(registry, self.rooms.engine, self.rooms.kubernetes)
+        handlers.register(registry, self.rooms.engine, self.rooms.kubernetes, self.rooms.passes.farewell)
         kopf.on.login(registry=registry)(_login)
         handlers.configure(settings)
         if self.rooms.settings.selector:
