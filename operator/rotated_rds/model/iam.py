@@ -138,7 +138,7 @@ RIGHTS: tuple[Right, ...] = (
     ),
     Right("sqs:ReceiveMessage", "Queue", _QUEUE, "AWS's events"),
     Right("sqs:DeleteMessage", "Queue", _QUEUE, "events that a pass has seen"),
-    Right("sts:AssumeRole", "Assume", _ROLES, "`aws.roleArn`"),
+    Right("sts:AssumeRole", "Assume", _ROLES, "the role that a resource names in `aws.roleArn`"),
     Right("sts:TagSession", "Assume", _ROLES, "the session's tags: cluster, namespace and name of the resource"),
     Right("secretsmanager:DescribeSecret", "Step", _FUNCTION, "each step looks at the labels first"),
     Right("secretsmanager:GetSecretValue", "Step", _FUNCTION, "AWSCURRENT and AWSPENDING"),
