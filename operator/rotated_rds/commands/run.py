@@ -213,7 +213,11 @@ class Operator:
         if self.rooms.settings.selector:
             settings.watching.label_selectors[GROUP, PLURAL] = self.rooms.settings.selector
         names, ours = self.rooms.settings.namespaces, asyncio.all_tasks()
-        tasks = await kopf.spawn_tasks(registry=registry, settings=settings, standalone=True, clusterwide=not names, namespaces=names)
+        # Named for kopf, which would else ask for the account's name: the number that a pod runs as has none.
+        who = cast("Any", "rotated-rds")
+        tasks = await kopf.spawn_tasks(
+            registry=registry, settings=settings, identity=who, standalone=True, clusterwide=not names, namespaces=names
+        )
         self._hear_signals()
         await kopf.run_tasks(tasks, ignored=ours)
 
