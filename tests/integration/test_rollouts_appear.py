@@ -5,11 +5,11 @@ No controller runs there: what a Rollout's status says is written by the test.
 
 import asyncio
 import secrets
-import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from kubernetes import client, config
@@ -120,43 +120,40 @@ def own_client(server: Bare) -> Kubernetes:
 
 
 class Heard:
-    """The engine, whose passes only count; one resource, whose Secret a Rollout reads."""
+    """The engine with one resource, whose passes only note which workloads are there."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._passes = threading.Semaphore(0)
+    def __init__(self, kubernetes: Kubernetes, pool: ThreadPoolExecutor) -> None:
+        self._kubernetes = kubernetes
+        self._seen: SimpleQueue[list[str]] = SimpleQueue()
         self.engine = Engine(self._pass, lambda _key: None, pool, 1, lambda: True, "bed")
         metadata = {"namespace": "shop", "name": "db", "resourceVersion": "1"}
         self.engine.poke(Key("shop", "db"), {"metadata": metadata, "spec": {}, "status": {}})
 
     def _pass(self, body: Body, _hint: Hint) -> End:
-        self._passes.release()
+        self._seen.put([one["metadata"]["name"] for one in self._kubernetes.workloads("shop")])
         return End(body)
 
-    async def news(self) -> None:
-        assert await asyncio.to_thread(self._passes.acquire, timeout=30)
+    async def of(self, *names: str) -> None:
+        """A pass has come, by an event, that sees just these."""
+        while await asyncio.to_thread(self._seen.get, timeout=30) != list(names):
+            pass
 
-    def nothing(self) -> None:
-        assert not self._passes.acquire(blocking=False)
 
-
-async def comes_and_goes(server: Bare, kubernetes: Kubernetes, times: int) -> None:
+async def comes_and_goes(server: Bare, kubernetes: Kubernetes, namespaces: Sequence[str], times: int) -> None:
     """Each time the engine hears of the Rollout when it comes, and when it goes with its kind."""
     cluster = Cluster(server.api, "shop")
     with ThreadPoolExecutor(1) as pool:
-        heard = Heard(pool)
+        heard = Heard(kubernetes, pool)
         tasks = [asyncio.create_task(heard.engine.run())]
-        tasks.append(asyncio.create_task(follow_rollouts(heard.engine, kubernetes, ("shop",), every=0.1)))
+        tasks.append(asyncio.create_task(follow_rollouts(heard.engine, kubernetes, namespaces, every=0.1)))
         try:
-            await heard.news()  # the resource itself
+            await heard.of()
             for _ in range(times):
-                heard.nothing()
                 await asyncio.to_thread(install_kinds, server.api, "rollouts")
                 await asyncio.to_thread(given_rollout, cluster, "web")
-                await heard.news()
-                assert [one["metadata"]["name"] for one in await asyncio.to_thread(kubernetes.workloads, "shop")] == ["web"]
-                heard.nothing()
+                await heard.of("web")
                 await asyncio.to_thread(remove_kind, server.api, "rollouts")
-                await heard.news()
+                await heard.of()
                 await asyncio.to_thread(until, "it is known to be gone", lambda: not kubernetes.look_for_rollouts(), seconds=30)
             assert not any(task.done() for task in tasks)
         finally:
@@ -165,5 +162,6 @@ async def comes_and_goes(server: Bare, kubernetes: Kubernetes, times: int) -> No
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def test_a_kind_that_appears_later_is_followed_and_may_go_and_come_again(server: Bare) -> None:
-    asyncio.run(comes_and_goes(server, own_client(server), 2))
+@pytest.mark.parametrize("namespaces", [("shop", "kube-public"), ()], ids=["in chosen namespaces", "in all"])
+def test_a_kind_that_appears_later_is_followed_and_may_go_and_come_again(server: Bare, namespaces: tuple[str, ...]) -> None:
+    asyncio.run(comes_and_goes(server, own_client(server), namespaces, 2))
