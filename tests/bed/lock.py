@@ -9,7 +9,12 @@ from tests.bed import paths
 
 _COMPILE = ("pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11", "--generate-hashes")
 # Each file agrees with those before it.
-_FILES = {"run": ("pyproject.toml", "--extra", "cli"), "test": ("--group", "test"), "check": ("--group", "check"), "build": ("--group", "build")}
+_FILES = {
+    "run": ("pyproject.toml", "--extra", "cli"),
+    "test": ("--group", "test"),
+    "check": ("--group", "check"),
+    "build": ("--group", "build"),
+}
 
 
 def main(uv: str) -> int:
