@@ -1,5 +1,6 @@
 """AWS sessions and the one way to call them: an error table, a fence before writes, a count of every call."""
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -160,12 +161,20 @@ class Aws:
             metrics.AWS_CALLS.labels(service, operation, code).inc()
 
 
+def _session() -> CoreSession:
+    """botocore's, which by itself reads AWS_DEFAULT_REGION only; every other SDK, our chart and docs say AWS_REGION."""
+    session = get_session()
+    if region := os.environ.get("AWS_REGION"):
+        session.set_config_variable("region", region)
+    return session
+
+
 class AwsSessions:
     """All identities' clients over one botocore loader: a second Session costs 8 MiB, a second client 0.2 (KOPF.md 8)."""
 
     def __init__(self, fence: Callable[[float], None], core: CoreSession | None = None) -> None:
         self._fence = fence
-        self._core = core or get_session()
+        self._core = core or _session()
         self._known: dict[AwsIdentity, Aws] = {}
         self._lock = threading.Lock()
 
@@ -189,7 +198,7 @@ class AwsSessions:
             return self._known[identity]
 
     def _assumed(self, identity: AwsIdentity) -> CoreSession:
-        core = get_session()
+        core = _session()
         core.register_component("data_loader", self._core.get_component("data_loader"))
         extra: dict[str, object] = {
             "RoleSessionName": "rotated-rds",
