@@ -11,7 +11,8 @@ from rotated_rds.clients.apiserver import ApiServer, Conflict, Gone
 from rotated_rds.model.document import Json
 from rotated_rds.model.errors import Problem, Reason, Unavailable
 
-DURATION = 15.0  # seconds that a Lease holds without being renewed
+TIME = 15  # seconds that a Lease holds without being renewed, as it says itself
+DURATION = 14.5  # of them by our own clocks, the holder's and the taker's: the rest is for noticing and for taking over
 EVERY = 2.0  # seconds between renewals
 _ANSWER = 3.0  # seconds that the API server has for a word about it: several tries must fit into its time
 _LATE = 0.05  # seconds that a standby looks later than it may, so that it need not look twice
@@ -119,7 +120,7 @@ class Lease:
             return True
         if self._seen[0] != version:
             self._seen = (version, self.clock())
-        wait = spare + (float(spec.get("leaseDurationSeconds") or DURATION) if holder else 0.0)
+        wait = spare + (float(spec.get("leaseDurationSeconds") or TIME) - (TIME - DURATION) if holder else 0.0)
         return not wait or self.clock() - self._seen[1] > wait
 
     def _write(self, found: Json | None, holder: str) -> None:
@@ -129,7 +130,7 @@ class Lease:
         spec = {
             **old,
             "holderIdentity": holder,
-            "leaseDurationSeconds": int(DURATION),
+            "leaseDurationSeconds": TIME,
             "renewTime": now,
             "acquireTime": now if changed else old.get("acquireTime", now),
             "leaseTransitions": int(old.get("leaseTransitions", 0)) + (1 if changed and found and holder else 0),
