@@ -7,7 +7,7 @@ from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.support.aws import Aws
 from tests.support.operators import Operator, running
-from tests.support.releases import HOME
+from tests.support.releases import HOME, install
 from tests.support.resources import Cluster, a_resource
 
 
@@ -20,6 +20,7 @@ def test_A6_sigterm_is_heard_from_the_first_moment(bed: Bed, api: Api, aws: Fact
 def test_A6_an_operator_at_work_ends_at_once_when_nothing_is_under_way(
     bed: Bed, api: Api, aws: Facts, postgres: Facts, namespace: str
 ) -> None:
+    install(api)
     cluster, user = Cluster(api, namespace), f"u{secrets.token_hex(4)}"
     cluster.given_user(postgres, user, "first-Passw0rd")
     cluster.given_resource(a_resource(namespace, "db", postgres, user))
