@@ -52,7 +52,7 @@ def demo(screen: Screen) -> int:
         code = _played(bed, screen)
     except (ClaimFailed, NotInTime, BedError, AssertionError) as failure:
         screen.say(f"FAILED: {failure}", FAILED)
-        screen.say(f"logs: {bed.folder / 'log'}, the operator's is demo-*.log")
+        screen.say(f"logs: {bed.folder / 'log'}, the operator's is rotated-rds-*.log")
     except KeyboardInterrupt:
         code, kept = 130, False
         screen.say("interrupted; ending what was started")
