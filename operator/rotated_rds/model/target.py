@@ -4,13 +4,14 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint
 from rotated_rds.model.document import Json, entries, part, text
 from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.pods import CLOCK_MARGIN
 from rotated_rds.model.resource import GROUP, KIND, MANAGER, VERSION, Resource
 from rotated_rds.model.spec import Spec, TargetSpec
 from rotated_rds.model.template import DEFAULT_KEYS, secret_data
@@ -110,6 +111,28 @@ def awaits_collection(secret: Json, resource: Resource) -> bool:
     return owner is not None and owner.get("kind") == KIND and owner.get("name") == resource.key.name and owner.get("uid") != resource.uid
 
 
+def stands_since(secret: Json, data: Mapping[str, bytes], now: datetime) -> datetime | None:
+    """When somebody else's Secret last got what we would write into it; None where a key would change, or nothing tells.
+
+    Told by managedFields: the last write of whoever owns one of these keys, and a margin more if the Secret is older than that, as what it
+    held before may have been read meanwhile (SAFETY.md G3). Never a time to come.
+    """
+    there = part(secret, "data")
+    same = {key for key in data if key in there}
+    if any(there[key] != base64.b64encode(data[key]).decode() for key in same):
+        return None
+    owners = [one for one in entries(secret, "metadata", "managedFields") if same & _keys(part(one, "fieldsV1", "f:data"))]
+    times = [datetime.fromisoformat(moment) for one in owners if (moment := text(one, "time"))]
+    if not times:
+        return None
+    made = datetime.fromisoformat(secret["metadata"]["creationTimestamp"])
+    return min(max(times) + (CLOCK_MARGIN if max(times) > made else timedelta()), now)
+
+
+def _keys(owned: Json) -> set[str]:
+    return {key.removeprefix("f:") for key in owned}
+
+
 def conflict(secret: Json, resource: Resource) -> Refused:
     owner = controller(secret)
     whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "somebody else"
@@ -127,7 +150,7 @@ def drifted(secret: Json, spec: Spec) -> bool:
     """
     owned = _owned(secret)
     keys = set(part(secret, "data"))
-    ours = {key.removeprefix("f:") for key in owned.get("f:data", {})}
+    ours = _keys(owned.get("f:data", {}))
     metadata = owned.get("f:metadata", {})
     annotations = {f"f:{name}" for name in (*spec.target.annotations, RESOURCE, VERSION_ID, PUBLISHED_AT)}
     labels = {f"f:{name}" for name in (*spec.target.labels, _MANAGED_BY)}

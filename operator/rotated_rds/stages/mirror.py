@@ -24,7 +24,7 @@ def run(one: Pass, endpoint: Endpoint, verified: Verified, *, remembered: bool) 
     seen = one.world.kubernetes.secret(one.key.namespace, one.resource.target)
     if remembered and seen is not None and _holds_another(one, seen, verified):
         return waits(f"Secret {one.resource.target} holds another version than status tells: AWS is asked", wake=one.now)
-    since = _since(one, seen, verified)
+    since = _since(one, endpoint, seen, verified)
     if seen is not None and _quiet(one, seen, verified):
         return _result(one, verified, since)
     if seen is not None and (no := refusal(one.resource, seen)) is not None:
@@ -41,13 +41,18 @@ def _holds_another(one: Pass, seen: Json, verified: Verified) -> bool:
     return target.is_ours(seen, one.resource) and target.annotation(seen, target.VERSION_ID) != verified.version
 
 
-def _since(one: Pass, seen: Json | None, verified: Verified) -> datetime:
-    """When this version was published: as status knows it; with status lost as our own Secret says."""
+def _since(one: Pass, endpoint: Endpoint, seen: Json | None, verified: Verified) -> datetime:
+    """When this version was published: as status knows it; with status lost as our own Secret says; by whoever handed its Secret over."""
+    now = one.clock()
     if one.before.version_id == verified.version and one.before.published_at:
         return one.before.published_at
-    if seen is not None and target.is_ours(seen, one.resource) and target.annotation(seen, target.VERSION_ID) == verified.version:
-        return published(seen, one.clock())
-    return one.clock()
+    if seen is None:
+        return now
+    if target.is_ours(seen, one.resource):
+        return published(seen, now) if target.annotation(seen, target.VERSION_ID) == verified.version else now
+    if target.is_handed_over(seen, one.resource):
+        return target.stands_since(seen, target.content(one.spec, verified.credential(), endpoint), now) or now
+    return now
 
 
 def _quiet(one: Pass, seen: Json, verified: Verified) -> bool:

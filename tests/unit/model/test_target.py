@@ -1,5 +1,6 @@
 """Whose Kubernetes Secret it is, and whether it still stands as written (SAFETY.md G1)."""
 
+import base64
 from datetime import UTC, datetime
 from typing import Any
 
@@ -178,3 +179,39 @@ def test_the_first_post_s_share_of_the_fields_is_given_up() -> None:
     post, theirs = {"manager": MANAGER, "operation": "Update"}, {"manager": "kubectl", "operation": "Update"}
     secret["metadata"]["managedFields"] = [*fields, post, theirs]
     assert target.without_the_post(secret) == [*fields, theirs]
+
+
+# handed over by somebody who had put the same into it
+
+MADE, WRITTEN = "2026-11-24T10:00:00Z", "2026-11-24T11:00:00Z"
+DATA = {"username": b"app", "password": b"pass", "port": b"5432"}
+
+
+def theirs(*fields: tuple[str, str], **data: str) -> dict[str, Any]:
+    """A Secret of somebody else. fields: when a manager last wrote which key."""
+    managers = [
+        {"manager": f"m{number}", "time": time, "fieldsV1": {"f:data": {".": {}, f"f:{key}": {}}}}
+        for number, (time, key) in enumerate(fields)
+    ]
+    encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+    return {"metadata": {"creationTimestamp": MADE, "managedFields": managers}, "data": encoded}
+
+
+@pytest.mark.parametrize(
+    ("secret", "since"),
+    [
+        pytest.param(theirs((MADE, "password"), password="pass"), "10:00", id="it was made so"),
+        pytest.param(theirs((WRITTEN, "password"), password="pass"), "11:01", id="written later: a minute of margin"),
+        pytest.param(theirs((MADE, "username"), (WRITTEN, "password"), username="app", password="pass"), "11:01", id="the last write"),
+        pytest.param(theirs((MADE, "password"), (WRITTEN, "note"), password="pass", note="x"), "10:00", id="a key that is not ours"),
+        pytest.param(theirs((MADE, "password"), password="pass", extra="x"), "10:00", id="more keys than ours"),
+        pytest.param(theirs((MADE, "password"), password="old"), None, id="another password"),
+        pytest.param(theirs((MADE, "password"), password="pass", port="3306"), None, id="another port"),
+        pytest.param(theirs((MADE, "note"), note="x"), None, id="none of our keys"),
+        pytest.param({**theirs(password="pass")}, None, id="nobody says when"),
+        pytest.param(theirs(("2026-11-24T11:59:30Z", "password"), password="pass"), "12:00", id="never a time to come"),
+    ],
+)
+def test_G3_a_secret_that_is_handed_over_as_it_is_stands_since_it_was_written(secret: dict[str, Any], since: str | None) -> None:
+    expected = datetime.fromisoformat(f"2026-11-24T{since}:00Z") if since else None
+    assert target.stands_since(secret, DATA, NOW) == expected
