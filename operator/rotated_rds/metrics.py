@@ -1,5 +1,6 @@
-"""The Prometheus names of the public contract and nothing else."""
+"""The Prometheus names of the public contract."""
 
+import contextlib
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -40,3 +41,9 @@ for _of in product(Method, ("Succeeded", "Failed")):
     ROTATIONS.labels(*_of)
 for _of in product(("Deployment", "StatefulSet", "DaemonSet", "Rollout"), ("Started", "Ready", "Failed")):
     RESTARTS.labels(*_of)
+
+
+def remove(gauge: Gauge, *labels: str) -> None:
+    """Show the series of these labels no more, if it was shown."""
+    with contextlib.suppress(KeyError):
+        gauge.remove(*labels)

@@ -1,12 +1,9 @@
 """How many resources are in which state right now: for the release's budgets and for the metrics."""
 
-import contextlib
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from prometheus_client import Gauge
 
 from rotated_rds import metrics
 from rotated_rds.model.resource import Key, read_status
@@ -54,7 +51,7 @@ class Tally:
             old = self._seen.pop(key, None)
         self._gauge(old, None)
         for gauge in (metrics.LAST_ROTATION, metrics.NEXT_ROTATION):
-            _remove(gauge, key)
+            metrics.remove(gauge, *key)
 
     def _gauge(self, old: _Seen | None, new: _Seen | None) -> None:
         change = Counter(new.conditions if new else ())
@@ -69,9 +66,4 @@ class Tally:
         if status.rotation.next:
             metrics.NEXT_ROTATION.labels(*key).set(datetime.fromisoformat(status.rotation.next).timestamp())
         else:
-            _remove(metrics.NEXT_ROTATION, key)
-
-
-def _remove(gauge: Gauge, key: Key) -> None:
-    with contextlib.suppress(KeyError):
-        gauge.remove(*key)
+            metrics.remove(metrics.NEXT_ROTATION, *key)
