@@ -22,7 +22,7 @@ while True:
         user = session.execute("SELECT current_user").fetchone()[0]
     print("logged in as", user, flush=True)
     Path("/tmp/logged-in").touch()
-    time.sleep(0.2)
+    time.sleep(0.5)
 """
 """It ends with an error when a login fails, as an application may; a kubelet then starts it again."""
 
@@ -43,7 +43,7 @@ def pod(image: str, env: Json) -> Json:
         "imagePullPolicy": "Never",
         "command": ["python", "-c", PROGRAM],
         "securityContext": _UNPRIVILEGED,
-        "readinessProbe": {"exec": {"command": ["test", "-f", "/tmp/logged-in"]}, "periodSeconds": 1},
+        "readinessProbe": {"exec": {"command": ["test", "-f", "/tmp/logged-in"]}, "periodSeconds": 2},
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         **env,
     }

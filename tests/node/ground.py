@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from rotated_rds.model.document import entries
 from tests.bed import build, parts
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
@@ -28,7 +29,8 @@ from tests.support.resources import Cluster
 
 PARTS = ("node", "postgres", "aws")
 HOME, RELEASE = "rotated-rds", "rotated-rds"
-NAMESPACE, NAME, USER, DEPLOYMENT = "shop", "orders-db", "app", "orders"
+NAMESPACE, NAME, USER, DEPLOYMENT, REPLICAS = "shop", "orders-db", "app", "orders", 3
+PATIENCE = 180.0  # seconds that a condition may take on a busy machine
 CHART = REPO / "helm" / "rotated-rds"
 _RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
@@ -114,6 +116,17 @@ class Ground:
 
     def applications(self) -> dict[str, Json]:
         return self.pods(NAMESPACE, "app=orders")
+
+    def settled(self) -> dict[str, Json]:
+        """The application's Pods, once the resource is Ready and says that they run on what the Secret holds; waits for that."""
+        until("the application runs on what the Secret holds", self._is_settled, seconds=PATIENCE)
+        return self.applications()
+
+    def _is_settled(self) -> bool:
+        told = [one for one in entries(self.cluster.status(NAME), "workloads") if one["name"] == DEPLOYMENT]
+        state = [(one["state"], one.get("versionId")) for one in told]
+        pods = self.applications().values()
+        return state == [("Ready", self.secret_version())] and len(pods) == REPLICAS and all(is_ready(pod) for pod in pods)
 
     def log(self, pod: Json, *words: str) -> str:
         return self.kubectl("logs", "-n", pod["metadata"]["namespace"], pod["metadata"]["name"], *words)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.bed import build
 from tests.bed.processes import BedError
 
-PATIENCE = "120s"
+PATIENCE = "300s"
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def an_example(ground: Ground) -> None:
     ground.person.control.place(instance="orders", engine="postgres", host=database["host"], port=database["port"], database="app")
     with ground.timed("example applied → Ready"):
         ground.type("apply", "-n", NAMESPACE, "-f", "examples/orders-postgres.yaml")
-        ground.type("wait", "-n", NAMESPACE, f"rrs/{NAME}", "--for=condition=Ready", "--timeout=60s")
+        ground.type("wait", "-n", NAMESPACE, f"rrs/{NAME}", "--for=condition=Ready", "--timeout=180s")
     claims.check("AWS secret and Kubernetes Secret hold the same version", ground.current() == ground.secret_version())
     claims.check("PostgreSQL takes what the Secret holds", ground.logs_in(ground.password()))
     claims.check("the first password, which a person knew, is refused", not ground.logs_in(first))

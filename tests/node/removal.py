@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 
 from tests.bed.processes import until
-from tests.node.ground import HOME, NAME, NAMESPACE, RELEASE, Ground
-from tests.node.helm import PATIENCE
+from tests.node import helm
+from tests.node.ground import HOME, NAME, NAMESPACE, PATIENCE, RELEASE, Ground
 from tests.node.upgrades import finalizers_command
 from tests.support.databases import logged
 
@@ -19,8 +19,8 @@ def an_uninstall(ground: Ground) -> None:
     listed = ground.kubectl(*finalizers_command(ground))
     claims.check("no rotation is under way: no resource has a finalizer", "rotated-rds.io/cleanup" not in listed, listed)
     with ground.timed("helm uninstall --wait"):
-        ground.type_helm("uninstall", RELEASE, "-n", HOME, "--wait", "--timeout", PATIENCE)
-    until("the operator's Pods are gone", lambda: not ground.operators(), seconds=60)
+        ground.type_helm("uninstall", RELEASE, "-n", HOME, "--wait", "--timeout", helm.PATIENCE)
+    until("the operator's Pods are gone", lambda: not ground.operators(), seconds=PATIENCE)
     claims.check("the Kubernetes Secret stays as it was", ground.cluster.content(NAME) == content)
     claims.check("the AWS secret stays, with its versions and labels", ground.versions() == versions and not _scheduled(ground))
     there = [ground.api.get(path) is not None for path in (_CRD, ground.cluster.path("rotatedrdssecrets", NAME))]

@@ -99,7 +99,7 @@ def tried_to_leave(bed: Bed) -> str:
     container = {"name": "try", "image": images.BASE, "imagePullPolicy": "Never", "command": ["python3", "-c", TRY]}
     spec = {"restartPolicy": "Never", "containers": [container]}
     kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "try"}, "spec": spec}))
-    kubectl("wait", "pod/try", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    kubectl("wait", "pod/try", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s")
     return kubectl("logs", "try").strip()
 
 

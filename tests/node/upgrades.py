@@ -1,10 +1,9 @@
 """`helm upgrade`: it restarts no workload and rotates nothing, and a rotation that it meets half-done is finished (SAFETY.md G5)."""
 
 from tests.bed.processes import until
-from tests.node.ground import HOME, NAME, NAMESPACE, RELEASE, Ground, Json
-from tests.node.helm import PATIENCE
+from tests.node import helm
+from tests.node.ground import HOME, NAME, NAMESPACE, PATIENCE, RELEASE, Ground, Json
 
-_PATIENCE = 60.0
 _MOVE = "UpdateSecretVersionStage"
 
 
@@ -17,18 +16,18 @@ def an_upgrade(ground: Ground) -> None:
         upgrade(ground, "log.level=debug")
     new = ground.operators()
     claims.check("every replica is a new Pod", len(new) == 2 and not old.keys() & new.keys())
-    until("the new leader has looked at the resource", lambda: looked(ground), seconds=_PATIENCE)
+    until("the new leader has looked at the resource", lambda: looked(ground), seconds=PATIENCE)
     claims.check("no workload was restarted: the same Pods, the same template", ground.applications().keys() == pods.keys())
     claims.check("the Deployment was not touched", _template(ground) == template)
     claims.check("nothing was rotated: the same versions with the same labels", ground.versions() == versions)
-    ground.cluster.expect_ready(NAME, _PATIENCE)
+    ground.cluster.expect_ready(NAME, PATIENCE)
 
 
 def a_half_done_rotation(ground: Ground) -> None:
     """AWS gives no answer when the label is to be moved: the database has the new password, AWSCURRENT is the old one."""
     ground.screen.heading("9  helm upgrade in the middle of a rotation")
     claims, before, pods = ground.claims, ground.versions(), ground.applications()
-    stuck = ground.aws.control.fault("hold-before", _MOVE)
+    stuck = ground.aws.control.fault("hold-before", _MOVE, count=None)
     ground.type("annotate", "rrs", "-n", NAMESPACE, NAME, "--overwrite", "rotated-rds.io/rotate=second")
     assert ground.aws.control.wait_held(stuck), "the operator never moved the label"
     old = ground.operators()
@@ -40,10 +39,9 @@ def a_half_done_rotation(ground: Ground) -> None:
     claims.check("the command that NOTES.txt gives shows who must not be left alone", _is_listed(listed), listed)
     ground.aws.control.release(stuck, drop=True)
     with ground.timed("half-done rotation met by a new replica → finished, every Pod replaced"):
-        answer = ground.cluster.expect_request(NAME, "rotate", "second", _PATIENCE)
-        ground.cluster.expect_ready(NAME, _PATIENCE)
-        until("the old Pods are gone", lambda: not pods.keys() & ground.applications().keys(), seconds=_PATIENCE)
-    claims.check("the new replica finished it", answer["result"] == "Done", str(answer))
+        answer = ground.cluster.expect_request(NAME, "rotate", "second", PATIENCE)
+        fresh = ground.settled()
+    claims.check("the new replica finished it", answer["result"] == "Done" and not pods.keys() & fresh.keys(), str(answer))
     claims.check("with the password that was begun: one new version in all", len(ground.versions().keys() - before.keys()) == 1)
     claims.check("PostgreSQL takes what the Secret holds", ground.logs_in(ground.password()))
 
@@ -51,7 +49,7 @@ def a_half_done_rotation(ground: Ground) -> None:
 def upgrade(ground: Ground, *values: str) -> None:
     told = [word for value in values for word in ("--set", value)]
     chosen = ("upgrade", RELEASE, "helm/rotated-rds", "-n", HOME, "--reuse-values", *told)
-    ground.type_helm(*chosen, "--wait", "--timeout", PATIENCE)
+    ground.type_helm(*chosen, "--wait", "--timeout", helm.PATIENCE)
 
 
 def looked(ground: Ground) -> bool:

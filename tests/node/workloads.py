@@ -3,9 +3,7 @@
 from rotated_rds.model.document import entries
 from tests.bed.processes import until
 from tests.node import application
-from tests.node.ground import DEPLOYMENT, NAME, NAMESPACE, Ground, Json, is_ready
-
-_PATIENCE = 60.0
+from tests.node.ground import DEPLOYMENT, NAME, NAMESPACE, PATIENCE, Ground, Json, is_ready
 
 
 def an_application(ground: Ground) -> None:
@@ -13,8 +11,8 @@ def an_application(ground: Ground) -> None:
     ground.screen.heading("5  An application that reads the Secret")
     with ground.timed("application applied → 3 of 3 Pods have logged in"):
         ground.kubectl.apply(application.deployment(ground.image), NAMESPACE)
-        ground.type("rollout", "status", "-n", NAMESPACE, f"deploy/{DEPLOYMENT}", "--timeout=60s")
-    pods = ground.applications()
+        ground.type("rollout", "status", "-n", NAMESPACE, f"deploy/{DEPLOYMENT}", "--timeout=180s")
+        pods = ground.settled()
     ground.claims.check("every Pod has logged in by a real driver, over verified TLS", _logged_in(ground, pods))
     tasks = ground.containers.ctr("tasks", "ls", "-q").split()
     ground.claims.check("they are containers of containerd, not a simulation", _containers(pods) <= set(tasks))
@@ -27,15 +25,13 @@ def a_rotation(ground: Ground) -> None:
     versions = ground.versions()
     with ground.timed("rotate requested → every Pod replaced and logged in"):
         ground.type("annotate", "rrs", "-n", NAMESPACE, NAME, "rotated-rds.io/rotate=first")
-        answer = ground.cluster.expect_request(NAME, "rotate", "first", _PATIENCE)
-        ground.cluster.expect_ready(NAME, _PATIENCE)
-        until("the old Pods are gone", lambda: not before.keys() & ground.applications().keys(), seconds=_PATIENCE)
+        answer = ground.cluster.expect_request(NAME, "rotate", "first", PATIENCE)
+        pods = ground.settled()
     claims.check("the request is Done", answer["result"] == "Done", str(answer))
     new = ground.password()
     claims.check("the old password is refused, the new one logs in", not ground.logs_in(old) and ground.logs_in(new))
     claims.check("one new version in AWS", len(ground.versions().keys() - versions.keys()) == 1)
-    pods = ground.applications()
-    claims.check("three Pods are new, and each has logged in", len(pods) == 3 and _logged_in(ground, pods))
+    claims.check("three Pods are new, and each has logged in", not before.keys() & pods.keys() and _logged_in(ground, pods))
 
 
 def a_refused_pod(ground: Ground) -> None:
@@ -43,7 +39,7 @@ def a_refused_pod(ground: Ground) -> None:
     ground.screen.heading("7  A Pod with a wrong password")
     host, port = str(ground.database["host"]), int(str(ground.database["port"]))
     ground.kubectl.apply(application.astray(ground.image, host, port), NAMESPACE)
-    until("the kubelet waits before it starts it again", lambda: _waits(ground) == "CrashLoopBackOff", seconds=_PATIENCE)
+    until("the kubelet waits before it starts it again", lambda: _waits(ground) == "CrashLoopBackOff", seconds=PATIENCE)
     pod = _astray(ground)
     refused = "password authentication failed" in ground.log(pod, "--previous")
     ground.claims.check("it is CrashLoopBackOff: PostgreSQL refused its log-in, as its log tells", refused)

@@ -9,8 +9,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 from tests.bed import build, paths
@@ -21,7 +22,8 @@ from tests.bed.processes import BedError, until
 
 NAME = "node-namespaces"
 _NEW = ("--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--propagation", "private")
-_PRIVATE = ipaddress.IPv4Network("10.88.0.0/16")
+# Private, and where a machine has a route to all of those (a VPN, say) the one for benchmarks (RFC 2544), which nobody's network is.
+_POOLS = tuple(ipaddress.IPv4Network(pool) for pool in ("10.88.0.0/16", "172.29.0.0/16", "198.18.0.0/15"))
 BRIDGE, CABLE = "pods", "cable"
 
 
@@ -58,7 +60,7 @@ def start(bed: Bed) -> Facts:
     if not first.alive:
         raise BedError(f"no namespaces for a node: {bed.processes.tail(NAME)}")
     with locked(paths.state(".networks.lock"), "the choice of a network", bed.say):
-        network = _chosen(first.pid)
+        network = addresses(first.pid, _routes())
         _lay(bed, network)
     return asdict(network)
 
@@ -72,14 +74,14 @@ def _made(pid: int) -> bool:
         return False
 
 
-def _chosen(pid: int) -> Network:
-    """The first /24 that no route of this machine touches: the cable takes its first four addresses, the Pods its upper half."""
-    taken = list(_routes())
-    for one in _PRIVATE.subnets(new_prefix=24):
+def addresses(pid: int, taken: Iterable[ipaddress.IPv4Network]) -> Network:
+    """The first /24 that touches nothing taken: the cable has its first four addresses, the Pods its upper half. BedError when all are."""
+    taken = list(taken)
+    for one in chain.from_iterable(pool.subnets(new_prefix=24) for pool in _POOLS):
         if not any(one.overlaps(other) for other in taken):
             _, host, node, _ = (one[number] for number in range(4))
             return Network(pid, str(host), str(node), str(list(one.subnets())[1]), str(one))
-    raise BedError(f"every network of {_PRIVATE} is in use on this machine")
+    raise BedError(f"every network of {', '.join(map(str, _POOLS))} is in use on this machine")
 
 
 def _routes() -> Iterator[ipaddress.IPv4Network]:
@@ -90,7 +92,7 @@ def _routes() -> Iterator[ipaddress.IPv4Network]:
 
 def link(host: str) -> str:
     """The name of this machine's end of the cable, by its address."""
-    return f"rds{host.split('.')[2]}"
+    return f"rds{int(ipaddress.IPv4Address(host)):08x}"
 
 
 def _lay(bed: Bed, network: Network) -> None:
