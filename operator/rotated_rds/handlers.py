@@ -22,8 +22,17 @@ def key_of(body: kopf.Body) -> Key:
     return Key(body["metadata"]["namespace"], body["metadata"]["name"])
 
 
-def register(registry: kopf.OperatorRegistry, engine: Engine, kubernetes: Kubernetes, farewell: Callable[[Json], None]) -> None:
-    """Attach the handlers to a registry. They cannot fail, and they return None (a value would be patched into status)."""
+def register(
+    registry: kopf.OperatorRegistry,
+    engine: Engine,
+    kubernetes: Kubernetes,
+    note: Callable[[Key, Json], None],
+    farewell: Callable[[Json], None],
+) -> None:
+    """Attach the handlers to a registry. They cannot fail, and they return None (a value would be patched into status).
+
+    note, farewell: told of each resource that is seen, and of each that is gone.
+    """
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def resource_changed(type: str | None, body: kopf.Body, **_: object) -> None:  # noqa: A002  kopf's own argument
@@ -32,6 +41,7 @@ def register(registry: kopf.OperatorRegistry, engine: Engine, kubernetes: Kubern
             engine.drop(key_of(body))
             engine.pool.submit(farewell, dict(body))
         else:
+            note(key_of(body), dict(body))
             engine.poke(key_of(body), dict(body))
 
     @kopf.on.event("", "v1", "secrets", labels={LABEL: MANAGER}, registry=registry)

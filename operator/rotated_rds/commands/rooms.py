@@ -4,7 +4,7 @@ import hashlib
 import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from rotated_rds.clients.world import Ages, House, World
 from rotated_rds.commands.ready import Readiness, checks
 from rotated_rds.engine import Engine
 from rotated_rds.model.claims import Claims
+from rotated_rds.model.document import part
 from rotated_rds.model.errors import Refused
 from rotated_rds.model.resource import Key
 from rotated_rds.passes import Body, End, Hint, Passes
@@ -54,6 +55,21 @@ class Leading:
             self.lease.written()
 
 
+@dataclass
+class Watched:
+    """What who takes over must know at once, kept from each look at a resource: whose user is whose, and what is half done."""
+
+    claims: Claims
+    half_done: set[Key] = field(default_factory=set[Key])
+
+    def note(self, key: Key, body: Body) -> None:
+        self.claims.seed(key, body)
+        (self.half_done.add if part(body, "status", "rotation", "inProgress") else self.half_done.discard)(key)
+
+    def drop(self, key: Key) -> None:
+        self.half_done.discard(key)
+
+
 @dataclass(frozen=True)
 class Rooms:
     """One replica's."""
@@ -66,6 +82,7 @@ class Rooms:
     passes: Passes
     engine: Engine
     watch: Watch
+    watched: Watched
 
 
 def put_together(settings: Settings) -> Rooms:
@@ -79,7 +96,7 @@ def put_together(settings: Settings) -> Rooms:
     extra = [path for path in (_RDS_BUNDLE, settings.ca_file) if path]
     house = _house(settings, api)
     world = World(fenced, sessions, Logins(settings.workers // 2), CaFiles(extra), Claims(), house, Ages(), tally.busy)
-    passes = Passes(world, Recorder(fenced, identity))
+    passes, watched = Passes(world, Recorder(fenced, identity)), Watched(world.claims)
 
     def run_pass(body: Body, hint: Hint) -> End:
         try:
@@ -88,13 +105,14 @@ def put_together(settings: Settings) -> Rooms:
             leading.written()
 
     def forget(key: Key) -> None:
-        for memory in (world.ages, world.claims, tally, watch):
+        for memory in (world.ages, world.claims, watched, tally, watch):
             memory.drop(key)
 
     engine = Engine(run_pass, forget, ThreadPoolExecutor(settings.workers, "pass"), settings.workers, leading, house.cluster)
     watch = Watch(engine, sessions, leading, lambda identity: _sweep(settings, identity), _queue(settings, sessions))
     engine.ended += [watch.pass_ended, tally.pass_ended]
-    return Rooms(settings, fenced, leading, Readiness(checks(api, sessions, settings.namespaces)), world, passes, engine, watch)
+    readiness = Readiness(checks(api, sessions, settings.namespaces))
+    return Rooms(settings, fenced, leading, readiness, world, passes, engine, watch, watched)
 
 
 def unfenced(_seconds: float) -> None:

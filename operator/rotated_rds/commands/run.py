@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -147,24 +147,20 @@ class Operator:
             await asyncio.sleep(EVERY / 2)
 
     async def begin(self) -> None:
-        """What the replica before left half done comes first; whose user is whose is known from what came since our last list."""
-        pressing = await asyncio.to_thread(lambda: self._survey(self._seen()))
+        """What the replica before left half done comes first, then what is in its window, then all."""
         self.rooms.leading.begun = True
-        for key in pressing:
-            self.rooms.engine.press(key)
+        self._press(self.rooms.watched.half_done)
         log.info("this replica leads")
         self.rooms.engine.wake()
+        self._press(await asyncio.to_thread(lambda: pressing(self._seen())))
+
+    def _press(self, keys: Iterable[Key]) -> None:
+        for key in set(keys) & set(self.rooms.engine.keys()):
+            self.rooms.engine.press(key)
 
     def _seen(self) -> dict[Key, Body]:
         engine = self.rooms.engine
         return {key: body for key, body in ((key, engine.body(key)) for key in engine.keys()) if body is not None}  # noqa: SIM118  no dict
-
-    def _survey(self, bodies: Mapping[Key, Body]) -> list[Key]:
-        """Note each one's claim (SAFETY.md A5); which are to be looked at first (A7)."""
-        for key, body in bodies.items():
-            self.rooms.world.claims.seed(key, body)
-        now = datetime.now(UTC)
-        return [key for key, body in bodies.items() if is_pressing(body, now)]
 
     async def _relist(self) -> None:
         """Our own list: what we missed is seen, what is gone is dropped, whose user is whose is known."""
@@ -172,7 +168,7 @@ class Operator:
         while True:
             try:
                 found = await asyncio.to_thread(self._list)
-                pressing = await asyncio.to_thread(self._survey, found) if not self._listed.is_set() else []
+                first = await asyncio.to_thread(pressing, found) if not self._listed.is_set() else []
             except Problem as problem:
                 if said != problem.message:
                     log.warning("list: %s", problem.message)
@@ -182,10 +178,9 @@ class Operator:
             for key in set(engine.keys()) - set(found):
                 engine.drop(key)
             for key, body in found.items():
-                self.rooms.world.claims.seed(key, body)
+                self.rooms.watched.note(key, body)
                 engine.poke(key, body)
-            for key in pressing:
-                engine.press(key)
+            self._press(first)
             self._listed.set()
             self._news.set()
             said = ""
@@ -207,7 +202,7 @@ class Operator:
         """Once the kind is served: kopf looks for it at its start only."""
         await self._listed.wait()
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
-        handlers.register(registry, self.rooms.engine, self.rooms.kubernetes, self.rooms.passes.farewell)
+        handlers.register(registry, self.rooms.engine, self.rooms.kubernetes, self.rooms.watched.note, self.rooms.passes.farewell)
         kopf.on.login(registry=registry)(_login)
         handlers.configure(settings)
         if self.rooms.settings.selector:
@@ -256,6 +251,12 @@ class Operator:
 
     async def _in_lease_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._lease_thread, work)
+
+
+def pressing(bodies: Mapping[Key, Body]) -> list[Key]:
+    """Those that are to be looked at first (SAFETY.md A7)."""
+    now = datetime.now(UTC)
+    return [key for key, body in bodies.items() if is_pressing(body, now)]
 
 
 def _login(**given: Any) -> kopf.ConnectionInfo | None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from rotated_rds.commands.rooms import Leading, Rooms
+from rotated_rds.commands.rooms import Leading, Rooms, Watched
 from rotated_rds.commands.run import Operator
 from rotated_rds.engine import Engine
 from rotated_rds.model.claims import Claim, Claims
@@ -56,10 +56,16 @@ class Replica:
     def __post_init__(self) -> None:
         run: Callable[[Mapping[str, Any], Hint], End] = self._run
         self.engine = Engine(run, lambda _key: None, ThreadPoolExecutor(1), 1, self.leading, "cluster")
-        rooms = SimpleNamespace(leading=self.leading, engine=self.engine, world=SimpleNamespace(claims=self.claims))
+        self.watched = Watched(self.claims)
+        rooms = SimpleNamespace(leading=self.leading, engine=self.engine, watched=self.watched)
         self.operator = Operator(cast("Rooms", rooms))
         self.all_done = asyncio.Event()
         self.engine.ended.append(lambda _key, _began, _end: self.all_done.set() if len(self.order) > len(OTHERS) else None)
+
+    def sees(self, key: Key, **rotation: Any) -> None:
+        """As a watch tells it."""
+        self.watched.note(key, a_body(key, **rotation))
+        self.engine.poke(key, a_body(key, **rotation))
 
     def _run(self, body: Mapping[str, Any], _hint: Hint) -> End:
         self.order.append(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
@@ -69,8 +75,8 @@ class Replica:
 async def test_A7_who_takes_over_looks_first_at_what_is_half_done() -> None:
     replica = Replica()
     for key in OTHERS:
-        replica.engine.poke(key, a_body(key))
-    replica.engine.poke(HALF_DONE, a_body(HALF_DONE, inProgress=STARTED))
+        replica.sees(key)
+    replica.sees(HALF_DONE, inProgress=STARTED)
     running = asyncio.create_task(replica.engine.run())
     await asyncio.sleep(0)
     assert replica.order == [], "a standby does nothing"
@@ -82,7 +88,7 @@ async def test_A7_who_takes_over_looks_first_at_what_is_half_done() -> None:
 
 async def test_A5_who_takes_over_knows_the_claims_of_what_it_has_watched() -> None:
     replica = Replica()
-    replica.engine.poke(HALF_DONE, a_body(HALF_DONE))
+    replica.sees(HALF_DONE)
     await replica.operator.begin()
     newer = Claim(OTHERS[0], datetime.now(UTC), HALF_DONE.name, frozenset({"db:5432"}))
     rival = replica.claims.stake(newer)
