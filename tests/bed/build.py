@@ -136,7 +136,7 @@ def _kubernetes_program(command: str) -> Program:
 
 NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "pause")
 """What only a real node needs."""
-ON_REQUEST = ("rollouts-controller",)
+ON_REQUEST = ("rollouts-controller", "argodiff")
 """What takes too long to build for everybody; tests do without where it is not there, and say so."""
 
 PROGRAMS: dict[str, Program] = {
@@ -159,6 +159,7 @@ PROGRAMS: dict[str, Program] = {
         Program("pause", PAUSE, _pause),
         _our_program("kstatus"),
         _our_program("argolua"),
+        _our_program("argodiff"),
     )
 }
 

@@ -48,6 +48,12 @@ def lua(script: Path, bodies: Sequence[Json]) -> list[Json]:
     return [one["returned"] for one in answers]
 
 
+def argocd_differs(pairs: Sequence[Json]) -> list[Json]:
+    """Those of the pairs (config, live and, for its server-side diff, predicted) that Argo CD would call OutOfSync: live and wanted."""
+    answers: list[Json] = json.loads(_run("argodiff", [], pairs))
+    return [one for one in answers if one["modified"]]
+
+
 def _run(program: str, words: Sequence[str], bodies: Sequence[Json]) -> str:
     build.ensure([program])
     done = subprocess.run([build.program(program), *words], input=json.dumps(bodies), capture_output=True, text=True, check=False)
