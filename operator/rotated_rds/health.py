@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET6
+from socket import AF_INET6, has_dualstack_ipv6
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -19,7 +19,10 @@ class _ServerV6(_Server):
 
 
 def serve(host: str, port: int, *, missing: Callable[[], Sequence[str]], healthy: Callable[[], bool]) -> int:
-    """Serve in a thread of its own; returns the port, the free one where 0 was asked for. missing: why it would not work, line by line."""
+    """Serve in a thread of its own; returns the port, the free one where 0 was asked for.
+
+    host: empty for all addresses; missing: why it would not work, line by line.
+    """
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -42,7 +45,7 @@ def serve(host: str, port: int, *, missing: Callable[[], Sequence[str]], healthy
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's own name
             """Probes are not worth a line."""
 
-    kind = _ServerV6 if ":" in host else _Server
-    server = kind((host.strip("[]"), port), Pages)
+    address = host.strip("[]") or ("::" if has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104  a pod's own network; a kernel may lack IPv6
+    server = (_ServerV6 if ":" in address else _Server)((address, port), Pages)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return int(server.server_address[1])

@@ -61,7 +61,7 @@ class Operator:
         """Everything at once; the first that ends, ends all."""
         self._hear_signals()
         listen = self.rooms.settings.listen
-        port = health.serve(listen.host or "::", listen.port, missing=self._missing, healthy=self._healthy)
+        port = health.serve(listen.host, listen.port, missing=self._missing, healthy=self._healthy)
         metrics.BUILD_INFO.labels(__version__).set(1)
         log.info("rotated-rds %s listens on port %s", __version__, port)
         tasks = [
