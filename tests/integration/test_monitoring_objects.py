@@ -1,6 +1,5 @@
 """The API server takes what the chart makes for the operator for Prometheus, by that operator's own CRDs; it itself does not run here."""
 
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -8,12 +7,11 @@ import yaml
 
 from tests.bed import prometheus
 from tests.bed.api import Api, ApiError
-from tests.bed.processes import until
 from tests.support.chart import render
+from tests.support.kinds import given_kinds
 
 GROUP = "/apis/monitoring.coreos.com/v1"
 PLURALS = {"ServiceMonitor": "servicemonitors", "PodMonitor": "podmonitors", "PrometheusRule": "prometheusrules"}
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 FULL = {"labels": {"release": "p"}, "interval": "30s", "scrapeTimeout": "10s"}
 RELABELED = {
     "relabelings": [{"action": "replace", "sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}],
@@ -31,20 +29,8 @@ VALUES = {
 @pytest.fixture(scope="module")
 def served(api: Api) -> Api:
     """The API server with those CRDs."""
-    for path in prometheus.operator_crds(*PLURALS.values()):
-        crd: dict[str, Any] = yaml.load(path.read_text(), yaml.CSafeLoader)
-        api.call("PATCH", f"{CRDS}/{crd['metadata']['name']}?fieldManager=bed", crd, content="application/apply-patch+yaml")
-    until("the kinds are served", lambda: all(_served(api, plural) for plural in PLURALS.values()))
+    given_kinds(api, [yaml.load(path.read_text(), yaml.CSafeLoader) for path in prometheus.operator_crds(*PLURALS.values())])
     return api
-
-
-def _served(api: Api, plural: str) -> bool:
-    try:
-        return api.get(f"{GROUP}/{plural}") is not None
-    except ApiError as error:
-        if error.code != HTTPStatus.TOO_MANY_REQUESTS:  # its storage is being set up
-            raise
-        return False
 
 
 def tried(api: Api, namespace: str, one: dict[str, Any]) -> Any:
