@@ -6,7 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bed import build, paths
+from tests.bed import build, paths, prometheus
 from tests.bed.databases.mysql_root import mysql_root
 from tests.bed.node import able, images
 from tests.bed.processes import BedError
@@ -27,6 +27,8 @@ def prepare(voice: Say) -> None:
 
 
 def _unpack(voice: Say, *, node: bool) -> None:
+    prometheus.program("promtool", voice)
+    prometheus.operator_crds(voice=voice)
     _unpack_mysql(voice)
     if node:
         images.base(voice)
