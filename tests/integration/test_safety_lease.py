@@ -157,6 +157,13 @@ def test_A4_given_back_it_is_taken_at_once(first: Replica, second: Replica) -> N
     assert second.lease.attempt()
 
 
+def test_A4_who_gave_it_back_does_not_take_it_again(first: Replica, second: Replica) -> None:
+    assert first.lease.attempt()
+    first.lease.release()
+    assert not first.lease.attempt(), "a renewal that was on its way"
+    assert second.lease.attempt()
+
+
 def test_A4_who_does_not_hold_it_gives_nothing_back(first: Replica, second: Replica) -> None:
     assert first.lease.attempt()
     second.lease.release()

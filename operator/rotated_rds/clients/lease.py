@@ -31,6 +31,7 @@ class Lease:
     _seen: tuple[str, float] = ("", 0.0)  # the resourceVersion of one that is not ours, and when we first saw it
     _answered: float = float("-inf")
     _closed: bool = False
+    _given_back: bool = False
     _writing: dict[int, float] = field(default_factory=dict[int, float])  # thread → when its last write has surely ended
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _gate: threading.Lock = field(default_factory=threading.Lock)
@@ -67,6 +68,8 @@ class Lease:
     def attempt(self, spare: float = 0.0) -> bool:
         """Take or renew it; whether we hold it now. spare: seconds to leave a free one to others. Raises Refused, Unavailable."""
         with self._lock:
+            if self._given_back:
+                return False
             began = self.clock()
             found = self.api.get(f"{self._path}/{self.name}", _ANSWER)
             self._answered = self.clock()
@@ -99,18 +102,21 @@ class Lease:
     def _is_over(self) -> bool:
         return self.clock() - self._seen[1] > DURATION
 
-    def release(self) -> None:
-        """Give it back, so that the next replica need not wait. What fails here costs the others the Lease's time."""
+    def release(self) -> bool:
+        """Give it back for good, so that the next replica need not wait; whether it was. What fails here costs the others its time."""
         self.close()
         with self._lock:
+            self._given_back = True
             if not self._until:
-                return
+                return False
             try:
                 found = self.api.get(f"{self._path}/{self.name}", _ANSWER)
-                if found is not None and found["spec"].get("holderIdentity") == self.identity:
-                    self._write(found, "")
+                if found is None or found["spec"].get("holderIdentity") != self.identity:
+                    return False
+                self._write(found, "")
             except (Problem, Gone):
-                return
+                return False
+            return True
 
     def _may_take(self, found: Json | None, spare: float) -> bool:
         """Ours, given back, or not renewed for its whole time as our own clock saw it."""

@@ -99,11 +99,14 @@ class Operator:
         await self._no_longer(GRACE, engine.idle())
         if lease:
             await self._no_longer(lease.close(), engine.idle())
-            await asyncio.to_thread(lease.release)
+            if await asyncio.to_thread(lease.release):
+                log.info("the Lease is given back")
 
     async def _no_longer(self, seconds: float, what: Awaitable[object]) -> None:
+        """In the task that waits, not in one of its own: kopf, when it ends, cancels every task that was made since it began."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(what, seconds)
+            async with asyncio.timeout(seconds):
+                await what
 
     async def _lead(self) -> None:
         """Try for the Lease, hold it, and end the process when it is lost: who does not lead must not act."""
