@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from types import FrameType
 
-from bench import drift, propagation, quiet, rotation, startup
+from bench import drift, failover, propagation, quiet, rotation, startup
 from bench.figures import Figure, table
 from bench.ground import Ground, ground, load
 from tests.bed.processes import BedError
@@ -28,7 +28,10 @@ MEASUREMENTS: dict[str, Callable[[Ground], list[Figure]]] = {
     "drift": drift.repair,
     "rotation": rotation.request,
     "quiet-sweep": quiet.without_queue,
+    "failover": failover.failover,
 }
+ALONE = ("failover",)
+"""Only when it is named: it takes a quarter of an hour."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -37,8 +40,8 @@ def main(words: Sequence[str]) -> int:
     figures: list[Figure] = []
     loads: list[str] = []
     try:
-        with ground(arguments.size, say) as made:
-            for name in list(chain.from_iterable(arguments.names)) or MEASUREMENTS:
+        with ground(arguments.size, arguments.rounds, say) as made:
+            for name in list(chain.from_iterable(arguments.names)) or [one for one in MEASUREMENTS if one not in ALONE]:
                 before, began = load(), time.monotonic()
                 figures += MEASUREMENTS[name](made)
                 loads.append(f"{name} {before:.1f} → {load():.1f}")
@@ -69,10 +72,12 @@ def _names(text: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Figures of the operator among 1,000 resources on a bed.")
-    parser.add_argument("names", nargs="*", type=_names, metavar="name", help=f"some of {', '.join(MEASUREMENTS)}; all when none is named")
+    said = f"some of {', '.join(MEASUREMENTS)}; all but {', '.join(ALONE)} when none is named"
+    parser.add_argument("names", nargs="*", type=_names, metavar="name", help=said)
     parser.add_argument(
         "--size", type=int, default=1000, help="how many resources (1000: what is promised is promised for it; at least 200)"
     )
+    parser.add_argument("--rounds", type=int, default=20, help="how many SIGTERMs and how many kills failover measures (20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the figures once more, for a tool")
     return parser
 

@@ -83,12 +83,13 @@ class Run:
 
 @dataclass
 class Ground:
-    """Bed and fleet, and at most one operator at a time."""
+    """Bed and fleet, and at most one operator at a time. rounds: how often each end of a replica is measured."""
 
     bed: Bed
     fleet: Fleet
     api: Api
     queue: str
+    rounds: int
     synced: bool = False
     _run: Run | None = field(default=None)
 
@@ -123,7 +124,7 @@ class Ground:
 
 
 @contextmanager
-def ground(size: int, say: Callable[[str], None]) -> Generator[Ground]:
+def ground(size: int, rounds: int, say: Callable[[str], None]) -> Generator[Ground]:
     """Bring everything up, and take it down at the end."""
     with held(NAME):
         if exists(NAME):
@@ -137,7 +138,7 @@ def ground(size: int, say: Callable[[str], None]) -> Generator[Ground]:
             queue = aws.change_queue(NAME, PREFIX)
             fleet = Fleet(api, aws, bed.facts()["postgres"], size)
             fleet.build(say)
-            made = Ground(bed, fleet, api, queue.url)
+            made = Ground(bed, fleet, api, queue.url, rounds)
             yield made
             made.stop()
         finally:
