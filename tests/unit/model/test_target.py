@@ -189,7 +189,7 @@ DATA = {"username": b"app", "password": b"pass", "port": b"5432"}
 
 def theirs(*fields: tuple[str, str], **data: str) -> dict[str, Any]:
     """A Secret of somebody else. fields: when a manager last wrote which key."""
-    managers = [
+    managers: list[dict[str, Any]] = [
         {"manager": f"m{number}", "time": time, "fieldsV1": {"f:data": {".": {}, f"f:{key}": {}}}}
         for number, (time, key) in enumerate(fields)
     ]
