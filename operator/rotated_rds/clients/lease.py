@@ -12,7 +12,7 @@ from rotated_rds.model.document import Json
 from rotated_rds.model.errors import Problem, Reason, Unavailable
 
 TIME = 15  # seconds that a Lease holds without being renewed, as it says itself
-DURATION = 14.5  # of them by our own clocks, the holder's and the taker's: the rest is for noticing and for taking over
+DURATION = 14.0  # of them by our own clocks, the holder's and the taker's: the rest is for noticing and for taking over
 EVERY = 2.0  # seconds between renewals
 _ANSWER = 3.0  # seconds that the API server has for a word about it: several tries must fit into its time
 _LATE = 0.05  # seconds that a standby looks later than it may, so that it need not look twice
