@@ -169,3 +169,12 @@ def test_what_is_applied_while_the_operator_is_down_is_not_current(api: Api, kub
     repository.apply()
     assert set(kstatus(repository.live())) == {"InProgress"}
     assert repository.kubectl(*repository.words("diff")) == ""
+
+
+def test_the_repository_of_the_examples_is_taken_by_the_api_server(api: Api, kubectl: Kubectl, namespace: str) -> None:
+    install(api)
+    words = ["apply", "-n", namespace, "--dry-run=server", "-R", "-f", str(REPO / "examples" / "gitops" / "shop")]
+    assert sorted(kubectl(*words).splitlines()) == [
+        "deployment.apps/orders created (server dry run)",
+        "rotatedrdssecret.rotated-rds.io/orders-db created (server dry run)",
+    ]
