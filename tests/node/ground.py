@@ -96,6 +96,7 @@ class Ground:
             "image": {"repository": context.NAME, "tag": context.TAG, "pullPolicy": "Never"},
             "aws": {"region": self.aws.region, "endpointUrl": self.aws.endpoint, "events": {"queueUrl": queue.url}},
             "limits": {"minRotationInterval": "1s"},
+            "uninstall": {"listFirst": True},
             "extraEnv": [{"name": name, "value": self.aws.environment[name]} for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")],
             **more,
         }

@@ -13,7 +13,10 @@ PATIENCE = "300s"
 
 @dataclass(frozen=True)
 class Helm:
-    """Call it with helm's words; it returns what helm prints, and raises BedError with what it complains of. home: for its own files."""
+    """Call it with helm's words; it returns what a person sees, and raises BedError with that. home: for its own files.
+
+    Both streams: the words of a chart's own Jobs come on the second.
+    """
 
     kubeconfig: Path
     home: Path
@@ -21,7 +24,8 @@ class Helm:
     def __call__(self, *words: str | Path) -> str:
         places = {f"HELM_{name}_HOME": str(self.home / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
         command = [str(build.program("helm")), f"--kubeconfig={self.kubeconfig}", *map(str, words)]
-        done = subprocess.run(command, env={**os.environ, **places}, capture_output=True, text=True, check=False)
+        environment = {**os.environ, **places}
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
-            raise BedError(f"helm {' '.join(map(str, words))}: {done.stderr or done.stdout}")
+            raise BedError(f"helm {' '.join(map(str, words))}: {done.stdout}")
         return done.stdout

@@ -7,7 +7,7 @@ from tests.bed.node import images
 from tests.node import context
 from tests.node.ground import Ground
 from tests.node.install import an_example, an_installation
-from tests.node.removal import an_uninstall, the_end
+from tests.node.removal import an_uninstall, installed_again, the_end
 from tests.node.upgrades import a_half_done_rotation, an_upgrade
 from tests.node.workloads import a_refused_pod, a_rotation, an_application
 
@@ -63,5 +63,6 @@ SCENES: Sequence[Callable[[Ground], None]] = (
     an_upgrade,
     a_half_done_rotation,
     an_uninstall,
+    installed_again,
     the_end,
 )
