@@ -1,8 +1,10 @@
 """The transcript: `python -m tests.node [--anew]`, 0 only if all claims held. --anew builds the image without the store's layers."""
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from types import FrameType
 
 from tests.bed.bed import Bed, exists, held
 from tests.bed.node import able
@@ -26,12 +28,21 @@ def main(words: Sequence[str]) -> int:
         screen.say(f"{able.NOT_RUN}: this machine cannot run a real node; it lacks {'; '.join(lacking)}", FAILED)
         return LEFT_OUT
     with held(BED, screen.say):
+        signal.signal(signal.SIGTERM, _interrupt)
         try:
             play(screen, anew=bool(words))
+        except KeyboardInterrupt:
+            screen.say("interrupted; what was started has been ended")
+            return 130
         except (ClaimFailed, BedError, AssertionError) as failure:
             screen.say(f"FAILED: {failure}", FAILED)
             return 1
     return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """A polite kill ends what we started, as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def play(screen: Screen, *, anew: bool = False) -> None:

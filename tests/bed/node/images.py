@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ SUITE, BASE = "trixie", "localhost/rotated-rds/base:trixie-1"
 """A stand-in for the public python:3.13-slim, from the same Debian release and the same Python: it differs in where Python stands."""
 _PACKAGES = ("python3", "python3-venv", "ca-certificates")
 _DROPPED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man", "var/log")
+_KEPT = 3  # first stages of earlier builds
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The machine's own CAs, for a build behind a proxy that has one; mounted, so that no layer holds them.
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -118,15 +120,20 @@ def bake(context: Path, name: str, arguments: Mapping[str, str], *, anew: bool =
     after = find(name)
     if before and after and before.id != after.id:
         _forget(before.id)
+    for stage in _stages()[_KEPT:]:
+        _forget(stage)
+
+
+def _stages() -> list[str]:
+    """Images without a name, the newest first: the first stages of builds, whose steps a later build may take over."""
+    known: list[dict[str, Any]] = json.loads(buildah("images", "--json") or "[]")
+    return [one["id"] for one in sorted(known, key=lambda one: -one["created"]) if not one.get("names")]
 
 
 def _forget(image: str) -> None:
-    """An older build; layers that the newer one shares stay. Another build that uses it keeps it."""
-    try:
+    """An older build; layers that a newer one shares stay. One that another build uses right now is left for the next time."""
+    with suppress(BedError):
         buildah("rmi", image)
-    except BedError as error:
-        if "in use" not in str(error) and "not known" not in str(error):
-            raise
 
 
 def find(name: str) -> Image | None:
