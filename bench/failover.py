@@ -9,7 +9,7 @@ from enum import Enum
 
 from bench.effects import NAME, SPACE, Effects, Resource
 from bench.figures import Figure, median
-from bench.ground import Ground
+from bench.ground import READY, Ground
 from bench.watching import watching
 from rotated_rds.clients.lease import TIME
 from tests.bed.processes import BedError, until
@@ -63,6 +63,7 @@ class Pair:
         standby.release = leader.release
         leader.start()
         until("the first replica leads", lambda: LEADS in leader.log and not leader.missing(), seconds=300)
+        until("the fleet is Ready", lambda: leader.metrics().get(READY, 0) >= ground.fleet.size, seconds=900, every=1.0)
         standby.start()
         return cls(ground, aws, leader, standby)
 
