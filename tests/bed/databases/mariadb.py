@@ -10,6 +10,7 @@ from tests.bed.databases.accounts import account
 from tests.bed.databases.ground import run
 from tests.bed.databases.mysql_family import Kind
 from tests.bed.databases.server import Server
+from tests.bed.debian import unpacked
 from tests.bed.processes import BedError
 
 _SETTINGS = (
@@ -37,7 +38,7 @@ def _kind() -> Kind:
     program = _program("mariadbd")
     return Kind(
         engine="mariadb",
-        program=[program, "--no-defaults"],
+        program=[program, "--no-defaults", f"--plugin-dir={_plugins()}"],
         version=run([program, "--version"]),
         settings=_SETTINGS,
         runs_as=account("mysql", "mariadb-server"),
@@ -45,6 +46,13 @@ def _kind() -> Kind:
         roles=(),
         master=rds.mariadb_master,
     )
+
+
+def _plugins() -> Path:
+    """Where password validation plugins are. Debian's core package has none; `mariadb-server` would run an instance of its own."""
+    installed, plugins = Path("/"), Path("usr/lib/mysql/plugin")
+    root = installed if (installed / plugins / "simple_password_check.so").exists() else unpacked("mariadb-server")
+    return root / plugins
 
 
 def _program(name: str) -> str:
