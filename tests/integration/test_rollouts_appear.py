@@ -15,7 +15,7 @@ import pytest
 from kubernetes import client, config
 
 from rotated_rds.clients.apiserver import once
-from rotated_rds.clients.argo import EVERY
+from rotated_rds.clients.argo import EVERY, serves_rollouts
 from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.engine import Body, Engine
 from rotated_rds.handlers import follow_rollouts
@@ -154,7 +154,7 @@ async def comes_and_goes(server: Bare, kubernetes: Kubernetes, namespaces: Seque
                 await heard.of("web")
                 await asyncio.to_thread(remove_kind, server.api, "rollouts")
                 await heard.of()
-                await asyncio.to_thread(until, "it is known to be gone", lambda: not kubernetes.look_for_rollouts(), seconds=30)
+                await asyncio.to_thread(until, "it is known to be gone", lambda: not serves_rollouts(kubernetes), seconds=30)
             assert not any(task.done() for task in tasks)
         finally:
             for task in tasks:
