@@ -38,6 +38,9 @@ class Journey:
     def described(self) -> Json:
         return self.client.describe_secret(SecretId=self.arn)
 
+    def version(self, label: str) -> str | None:
+        return next((version for version, labels in self.described()["VersionIdsToStages"].items() if label in labels), None)
+
     def value(self, label: str) -> Json:
         return json.loads(self.client.get_secret_value(SecretId=self.arn, VersionStage=label)["SecretString"])
 
@@ -45,10 +48,12 @@ class Journey:
         """Both Secrets hold the password of AWSCURRENT, it works, and the one before does not."""
         for name in ("orders", "reports"):
             self.cluster.expect(f"{name} has the new password", lambda name=name: self.cluster.content(name)["password"] == password)
+            self.cluster.expect(
+                f"{name} says its version", lambda name=name: self.cluster.status(name)["versionId"] == self.version("AWSCURRENT")
+            )
             self.cluster.expect_ready(name)
-            assert self.cluster.status(name)["versionId"] == self.cluster.status("orders")["versionId"]
         assert (can_log_in(self.database, self.user, password), can_log_in(self.database, self.user, not_any_more)) == (True, False)
-        assert "AWSPENDING" not in [label for labels in self.described()["VersionIdsToStages"].values() for label in labels]
+        self.cluster.expect("AWS has taken AWSPENDING off", lambda: self.version("AWSPENDING") is None)
 
 
 def created(one: Journey, function: str) -> None:
