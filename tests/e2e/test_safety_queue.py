@@ -1,6 +1,7 @@
 """SAFETY.md A7: messages of a real SQS queue, read by the operator as its own process; no sweep helps."""
 
 import json
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ def station(bed: Bed, api: Api, namespace: str, postgres: Facts, aws: Facts) -> 
 
 
 def test_A7_a_message_is_deleted_only_after_the_pass_that_it_asked_for(station: Station) -> None:
-    until("the queue is empty", lambda: station.waiting() == (0, 0), seconds=10)
+    until("the queue is empty", lambda: station.waiting() == (0, 0), seconds=60)
     held = station.aws.control.fault("hold-before", "DescribeSecret")
     version = station.change_by_hand()
     assert station.aws.control.wait_held(held)
@@ -71,34 +72,35 @@ def test_A7_a_message_is_deleted_only_after_the_pass_that_it_asked_for(station: 
     assert station.cluster.content("db")["password"] == FIRST
     station.aws.control.release(held)
     station.cluster.expect("the Secret follows", lambda: station.cluster.status("db")["versionId"] == version)
-    until("the message is deleted", lambda: station.waiting() == (0, 0), seconds=10)
+    until("the message is deleted", lambda: station.waiting() == (0, 0), seconds=60)
     assert can_log_in(station.database, station.user, station.cluster.content("db")["password"])
 
 
 def test_A7_a_version_that_aws_does_not_show_yet_is_looked_for_again(station: Station) -> None:
-    until("the queue is empty", lambda: station.waiting() == (0, 0), seconds=10)
+    until("the queue is empty", lambda: station.waiting() == (0, 0), seconds=60)
     stale = station.aws.control.fault("stale", "DescribeSecret", moment=station.aws.control.moment(), count=None)
     since = station.last()
+    sent = time.time()
     version = station.change_by_hand(FIRST)  # the same password: what is published goes on logging in
-    until("it is looked for three times", lambda: len(station.describes(since)) >= 3, seconds=20)
-    first, second, third = station.describes(since)[:3]
-    # From below only: a busy machine may look later, never sooner.
-    assert second - first >= 0.7
-    assert third - second >= 1.7
+    until("it is looked for three times", lambda: len(station.describes(since)) >= 3, seconds=60)
+    _, second, third = station.describes(since)[:3]
+    # From the message on, and from below only: a busy machine may look later, never sooner.
+    assert second - sent >= 0.9
+    assert third - sent >= 2.7
     assert station.waiting() == (0, 1)
     station.aws.control.release(stale)
     station.cluster.expect("the Secret follows", lambda: station.cluster.status("db")["versionId"] == version)
-    until("the message is deleted", lambda: station.waiting() == (0, 0), seconds=10)
+    until("the message is deleted", lambda: station.waiting() == (0, 0), seconds=60)
 
 
 @pytest.mark.parametrize("text", ["not json", '{"detail-type": "Secret Label Updated", "detail": {"labelUpdated": "AWSCURRENT"}}'])
 def test_A7_a_message_that_nobody_knows_is_deleted_and_asks_nothing_of_aws(station: Station, text: str) -> None:
-    until("the queue is empty", lambda: station.waiting() == (0, 0), seconds=10)
+    until("the queue is empty", lambda: station.waiting() == (0, 0), seconds=60)
     since = station.last()
     station.aws.sqs().send_message(QueueUrl=station.queue.url, MessageBody=text)
     counted = 'rotated_rds_reconcile_errors_total{reason="UnknownMessage",stage="Queue"}'
-    until("it is counted", lambda: station.operator.metrics().get(counted, 0) >= 1, seconds=10)
-    until("it is deleted", lambda: station.waiting() == (0, 0), seconds=10)
+    until("it is counted", lambda: station.operator.metrics().get(counted, 0) >= 1, seconds=60)
+    until("it is deleted", lambda: station.waiting() == (0, 0), seconds=60)
     assert station.describes(since) == []
     station.change_by_hand()
     station.cluster.expect("the next message is read", lambda: station.cluster.content("db")["password"] == NEW)
