@@ -1,12 +1,11 @@
 """A Debian package unpacked into the cache and not installed: nothing of it is started, and no other package comes along."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from tests.bed import paths
 from tests.bed.locks import locked
-from tests.bed.processes import BedError
+from tests.bed.processes import BedError, run
 from tests.bed.progress import Say, elapsing, say
 
 
@@ -27,22 +26,14 @@ def _unpack(package: str, folder: Path) -> None:
     for old in (scratch, folder):
         shutil.rmtree(old, ignore_errors=True)
     scratch.mkdir(parents=True)
-    if _run("apt-get", "-qq", "download", package, cwd=scratch):
-        _must("apt-get", "-qq", "update", cwd=scratch)  # a fresh machine knows no packages yet
-        _must("apt-get", "-qq", "download", package, cwd=scratch)
+    download = ["apt-get", "-qq", "download", package]
+    try:
+        run(download, cwd=scratch)
+    except BedError:
+        run(["apt-get", "-qq", "update"])  # a fresh machine knows no packages yet
+        run(download, cwd=scratch)
     (file,) = scratch.glob("*.deb")
-    _must("dpkg-deb", "-x", file.name, ".", cwd=scratch)
+    run(["dpkg-deb", "-x", file, scratch])
     file.unlink()
     (scratch / "stamp").touch()
     scratch.rename(folder)
-
-
-def _run(*words: str, cwd: Path) -> str | None:
-    """What it complains of; None when it went well."""
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-    return (done.stdout + done.stderr)[-2000:] or f"code {done.returncode}" if done.returncode else None
-
-
-def _must(*words: str, cwd: Path) -> None:
-    if complaint := _run(*words, cwd=cwd):
-        raise BedError(f"{' '.join(words)} failed:\n{complaint}")

@@ -159,3 +159,12 @@ def until(what: str, check: Callable[[], bool], *, seconds: float = 60.0, every:
         if time.monotonic() > deadline:
             raise BedError(f"{what}: not within {seconds:.0f} s")
         time.sleep(every)
+
+
+def run(argv: Sequence[str | Path], *, env: dict[str, str] | None = None, stdin: str = "", cwd: Path | None = None) -> str:
+    """Run a program to its end and return what it printed; BedError with its last lines when it fails."""
+    done = subprocess.run([str(word) for word in argv], env=env, input=stdin, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        raise BedError(f"{Path(str(argv[0])).name} failed with {done.returncode}:\n{tail}")
+    return done.stdout

@@ -2,8 +2,7 @@
 
 import hashlib
 import shutil
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tests.bed import paths
 from tests.bed.bed import Bed
 from tests.bed.databases.accounts import Account
 from tests.bed.locks import locked
-from tests.bed.processes import BedError
+from tests.bed.processes import run
 from tests.bed.progress import elapsing
 from tests.bed.reach import reach
 
@@ -73,12 +72,3 @@ def _build(build: Callable[[Path], None], scratch: Path, template: Path) -> None
     shutil.rmtree(scratch, ignore_errors=True)
     build(scratch)
     scratch.rename(template)
-
-
-def run(argv: Sequence[str | Path], *, env: dict[str, str] | None = None, stdin: str = "") -> str:
-    """Run a program to its end and return what it printed; BedError with its last lines when it fails."""
-    done = subprocess.run([str(word) for word in argv], env=env, input=stdin, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise BedError(f"{Path(str(argv[0])).name} failed with {done.returncode}:\n{tail}")
-    return done.stdout

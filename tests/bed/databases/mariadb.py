@@ -7,11 +7,10 @@ from pathlib import Path
 from tests.bed.bed import Bed, Facts
 from tests.bed.databases import mysql_family, rds
 from tests.bed.databases.accounts import account
-from tests.bed.databases.ground import run
 from tests.bed.databases.mysql_family import Kind
 from tests.bed.databases.server import Server
 from tests.bed.debian import unpacked
-from tests.bed.processes import BedError
+from tests.bed.processes import BedError, run
 
 _SETTINGS = (
     "--innodb-buffer-pool-size=32M",

@@ -6,10 +6,10 @@ from pathlib import Path
 from tests.bed.bed import Bed, Facts
 from tests.bed.databases import mysql_family, rds
 from tests.bed.databases.accounts import account
-from tests.bed.databases.ground import run
 from tests.bed.databases.mysql_family import Kind
 from tests.bed.databases.mysql_root import mysql_root
 from tests.bed.databases.server import Server
+from tests.bed.processes import run
 
 _SETTINGS = (
     "--secure-file-priv=NULL",

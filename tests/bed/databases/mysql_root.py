@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bed import paths
-from tests.bed.databases.ground import run
 from tests.bed.locks import locked
-from tests.bed.processes import BedError
+from tests.bed.processes import BedError, run
 from tests.bed.progress import Say, elapsing
 
 _SUITE = "sid"

@@ -9,10 +9,10 @@ from pathlib import Path
 from tests.bed.bed import Bed, Facts
 from tests.bed.databases import rds
 from tests.bed.databases.accounts import Account, account
-from tests.bed.databases.ground import Ground, copy_template, lay, run
+from tests.bed.databases.ground import Ground, copy_template, lay
 from tests.bed.databases.server import Server, keep, launch_on_free_port, remembered
 from tests.bed.databases.sql import answers, as_root
-from tests.bed.processes import BedError
+from tests.bed.processes import BedError, run
 from tests.bed.reach import reach
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
