@@ -1,7 +1,6 @@
 """SAFETY.md A7: messages of a real SQS queue, read by the operator as its own process; no sweep helps."""
 
 import json
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -80,13 +79,9 @@ def test_A7_a_version_that_aws_does_not_show_yet_is_looked_for_again(station: St
     until("the queue is empty", lambda: station.waiting() == (0, 0), seconds=60)
     stale = station.aws.control.fault("stale", "DescribeSecret", moment=station.aws.control.moment(), count=None)
     since = station.last()
-    sent = time.time()
     version = station.change_by_hand(FIRST)  # the same password: what is published goes on logging in
-    until("it is looked for three times", lambda: len(station.describes(since)) >= 3, seconds=60)
-    _, second, third = station.describes(since)[:3]
-    # From the message on, and from below only: a busy machine may look later, never sooner.
-    assert second - sent >= 0.9
-    assert third - sent >= 2.7
+    # How far apart the looks are, tests/unit/test_safety_messages.py tells on a clock of its own.
+    until("it is looked for again and again", lambda: len(station.describes(since)) >= 4, seconds=60)
     assert station.waiting() == (0, 1)
     station.aws.control.release(stale)
     station.cluster.expect("the Secret follows", lambda: station.cluster.status("db")["versionId"] == version)

@@ -24,6 +24,8 @@ from tests.support.workloads import (
 )
 
 RESTART, WAVE = "rotated-rds.io/restart", "rotated-rds.io/wave"
+MOVED = ("Rolling", "Ready")
+"""Restarted: kwok may have replaced its Pods by the end of that very pass."""
 
 
 # who depends on it
@@ -150,7 +152,7 @@ def test_halt_leaves_the_others_on_what_they_have(scene: Scene) -> None:
     assert annotated(scene, "b") == first.version_id
     break_pods(scene, "a", broken=False)
     through(scene, "a")
-    assert state(scene.settle(), "b") == "Rolling"
+    assert state(scene.settle(), "b") in MOVED
 
 
 def test_resume_goes_on_after_a_halt(scene: Scene) -> None:
@@ -162,7 +164,7 @@ def test_resume_goes_on_after_a_halt(scene: Scene) -> None:
     status = scene.asked(resume="go")
     assert status.requests["resume"].result == "Done"
     assert current(status) == "False RolloutFailed"
-    assert state(status, "b") == "Rolling"
+    assert state(status, "b") in MOVED
     through(scene, "b")
     assert state(scene.settle(), "b") == "Ready"
 
@@ -294,7 +296,7 @@ def test_a_long_target_name_is_shortened_in_the_annotation(scene: Scene) -> None
     name = key.partition("/")[2]
     assert len(name) == 63
     assert name.startswith(f"version.{target}"[:54] + "-")
-    assert state(status, "a") == "Rolling"
+    assert state(status, "a") in MOVED
 
 
 # several rotated Secrets in one workload
