@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from functools import lru_cache
 
 from rotated_rds.model.database import Tls, TlsMode
 
@@ -19,16 +20,23 @@ def ca_file(tls: Tls) -> str:
 
 
 def context(tls: Tls) -> ssl.SSLContext | None:
-    """Make Python's context for the mode; None for no TLS. Raises OSError where the CA file cannot be read."""
+    """Python's context for the mode; None for no TLS. Raises OSError where the CA file cannot be read."""
     if tls.mode is TlsMode.DISABLE:
         return None
-    if tls.mode is TlsMode.REQUIRE:
+    file = ca_file(tls)
+    return _context(tls.mode, file, os.stat(file).st_mtime_ns if tls.mode.verified else 0)  # noqa: PTH116  a str, as ca_file gives
+
+
+@lru_cache(maxsize=32)
+def _context(mode: TlsMode, file: str, _changed: int) -> ssl.SSLContext:
+    """Made once: reading a hundred CAs takes longer than the login. _changed: so that a bundle that was replaced is read again."""
+    if mode is TlsMode.REQUIRE:
         made = ssl.create_default_context()
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
         return made
-    made = ssl.create_default_context(cafile=ca_file(tls))
+    made = ssl.create_default_context(cafile=file)
     # Python 3.13's strictness refuses CAs that libpq and every other client accept.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    made.check_hostname = tls.mode is TlsMode.VERIFY_FULL
+    made.check_hostname = mode is TlsMode.VERIFY_FULL
     return made
