@@ -92,14 +92,20 @@ class Lane:
 
 
 @contextlib.contextmanager
-def lane(bed: Bed, namespace: str, database: Facts, *, forked: bool = True, **settings: str) -> Generator[Lane]:
-    """A running operator for one namespace, ended at the end. settings: other than the walk's own, by variable."""
+def lane(bed: Bed, namespace: str, database: Facts, *, forked: bool = True, gated: bool = False, **settings: str) -> Generator[Lane]:
+    """A running operator for one namespace, ended at the end.
+
+    gated: with a trap for its writes to the API server, whose door costs a handshake a request.
+    settings: other than the walk's own, by variable.
+    """
     api = Api(admin_kubeconfig(bed))
     install(api)
     aws = Aws(bed.facts()["aws"])
     release = f"walk-{secrets.token_hex(4)}"
     with Relay(int(str(database["port"]))) as relay, Gate(bed) as gate, nursery(bed) if forked else contextlib.nullcontext(bed) as parent:
-        kubeconfig = gate.kubeconfig(identity(bed, release, (namespace,)), bed.folder / "kubeconfigs" / f"{release}.kubeconfig")
+        kubeconfig = identity(bed, release, (namespace,))
+        if gated:
+            kubeconfig = gate.kubeconfig(kubeconfig, bed.folder / "kubeconfigs" / f"{release}.gated.kubeconfig")
         operator = Operator(
             parent,
             aws,

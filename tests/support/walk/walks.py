@@ -39,7 +39,7 @@ class Walk:
 
     def run(self, bed: Bed, namespace: str) -> int:
         """Walk it with an operator process of its own; returns how many points were walked. Raises AssertionError that names the point."""
-        with lane(bed, namespace, bed.facts()[self.engine]) as one:
+        with lane(bed, namespace, bed.facts()[self.engine], gated=self.kind == "api") as one:
             trap = one.traps[self.kind]
             strike = self._rotations(one, trap) if self.what is What.ROTATION else self._creations(one, trap)
             return sum(1 for _ in self._points(strike))
