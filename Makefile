@@ -1,7 +1,7 @@
 # Everything that a person does with this repository. Caches and state live outside it, in ~/.cache/rotated-rds.
 
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 IN := $(PYTHON) -m tests.bed.venv
 UV := uv==0.13.9
 

@@ -1,6 +1,7 @@
 """A real control plane: etcd, API server with RBAC, controllers, scheduler, and kwok's fake nodes where no real one comes."""
 
 import http.client
+import os
 import signal
 import ssl
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from tests.bed.api import Api, ApiError
 from tests.bed.bed import Bed, Facts
 from tests.bed.kubeconfig import ADMIN, kubeconfig_for
 from tests.bed.pki import Pair
-from tests.bed.ports import alive_until, on_free_ports
+from tests.bed.ports import LESS_OFTEN, alive_until, on_free_ports
 from tests.bed.reach import reach
 
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl", "kube-controller-manager", "kube-scheduler", "kwok")
@@ -127,16 +128,16 @@ def _for_a_real_node(bed: Bed) -> Argv:
 
 def _controllers(bed: Bed, server: str, tokens: Pair) -> None:
     """Port 0: they serve nothing; their work shows that they live."""
-    common = ("--leader-elect=false", "--secure-port=0", *_CALLS)
+    common, lean = ("--leader-elect=false", "--secure-port=0", *_CALLS), os.environ | LESS_OFTEN
     manager = kubeconfig_for(bed, "system:kube-controller-manager", server=server)
     ca = f"--root-ca-file={bed.authority.ca.certificate}"
     key = f"--service-account-private-key-file={tokens.key}"
     wanted = ("--use-service-account-credentials=true", "--controllers=*,-nodeipam,-nodelifecycle")
     name = "kube-controller-manager"
-    bed.processes.start(name, [build.program(name), f"--kubeconfig={manager}", ca, key, *wanted, *common], ending=signal.SIGKILL)
+    bed.processes.start(name, [build.program(name), f"--kubeconfig={manager}", ca, key, *wanted, *common], env=lean, ending=signal.SIGKILL)
     scheduler = kubeconfig_for(bed, "system:kube-scheduler", server=server)
     name = "kube-scheduler"
-    bed.processes.start(name, [build.program(name), f"--kubeconfig={scheduler}", *common], ending=signal.SIGKILL)
+    bed.processes.start(name, [build.program(name), f"--kubeconfig={scheduler}", *common], env=lean, ending=signal.SIGKILL)
 
 
 def _kwok(admin: Path) -> Argv:

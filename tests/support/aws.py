@@ -67,6 +67,7 @@ class Aws:
 
     facts: Facts
     caller: str = field(default_factory=a_caller)
+    _clients: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         self.endpoint, self.region, self.account = (str(self.facts[key]) for key in ("endpoint", "region", "account"))
@@ -98,16 +99,22 @@ class Aws:
             )
 
     def secretsmanager(self) -> "SecretsManagerClient":
-        return self.client("secretsmanager")
+        return self._one("secretsmanager")
 
     def rds(self) -> "RDSClient":
-        return self.client("rds")
+        return self._one("rds")
 
     def sqs(self) -> "SQSClient":
-        return self.client("sqs")
+        return self._one("sqs")
 
     def sts(self) -> "STSClient":
-        return self.client("sts")
+        return self._one("sts")
+
+    def _one(self, service: str) -> Any:
+        """The service's plain client, made once: making one costs more than most calls."""
+        if service not in self._clients:
+            self._clients[service] = self.client(service)
+        return self._clients[service]
 
     def function_arn(self, name: str) -> str:
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{name}"

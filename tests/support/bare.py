@@ -12,7 +12,7 @@ from tests.bed.api import Api
 from tests.bed.bed import Bed
 from tests.bed.ports import on_free_ports
 from tests.support.audit import Audited, auditing, ended, words_of
-from tests.support.releases import HOME, install
+from tests.support.releases import HOME, install_anew
 
 _ADDRESSES = ("--listen-client-urls", "--advertise-client-urls", "--listen-peer-urls", "--initial-advertise-peer-urls", "--initial-cluster")
 
@@ -33,7 +33,7 @@ def bare(bed: Bed, folder: Path) -> Generator[Bare]:
     with _store(bed, servers[0], folder) as store, auditing(bed, folder, servers[1], f"--etcd-servers={store}") as (address, log):
         admin = folder / "admin.kubeconfig"
         api = Api(admin)
-        install(api)
+        install_anew(api)
         yield Bare(api, Audited(address, _operator(api, admin, folder), log))
 
 

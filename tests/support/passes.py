@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.loaders
 import botocore.session
 from kubernetes import client, config
 
@@ -27,6 +29,7 @@ from tests.bed.kubeconfig import service_account_kubeconfig
 from tests.support.aws import Aws
 from tests.support.releases import HOME
 
+_MODELS = botocore.loaders.create_loader()  # one for all: reading the services' models is what makes a first client dear
 LOOPBACK = {"mode": "Open", "rules": [{"namespaces": ["*"], "hosts": ["localhost", "127.0.0.1"]}]}
 
 
@@ -62,10 +65,7 @@ class ByHand:
         fence: Callable[[float], None] = lambda _seconds: None,
         kubeconfig: Path | None = None,
     ) -> "ByHand":
-        configuration = client.Configuration()
-        chosen = str(kubeconfig or service_account_kubeconfig(bed, HOME, HOME))
-        config.load_kube_config(chosen, client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
-        api = Kubernetes(once(configuration), fence)
+        api = Kubernetes(_client(kubeconfig) if kubeconfig else _home(bed.name), fence)
         house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10)
         clock = Clock()
         logins = Logins(8, clock=lambda: time.monotonic() + clock.ahead.total_seconds())
@@ -95,9 +95,22 @@ class ByHand:
         raise AssertionError(f"never quiet: {status.body()}")
 
 
+def _client(kubeconfig: Path) -> client.ApiClient:
+    configuration = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration)  # pyright: ignore[reportUnknownMemberType]  untyped there
+    return once(configuration)
+
+
+@cache
+def _home(bed: str) -> client.ApiClient:
+    """The operator of all of the cluster; one client, and so its connections, for all tests of this process on that bed."""
+    return _client(service_account_kubeconfig(Bed(bed), HOME, HOME))
+
+
 def sessions(aws: Aws, fence: Callable[[float], None]) -> AwsSessions:
     """The operator's own AWS clients, as the given caller of the bed's AWS."""
     core = botocore.session.Session()
+    core.register_component("data_loader", _MODELS)
     core.set_credentials(aws.caller, "bed")
     core.set_config_variable("region", aws.region)
     core._config = {"profiles": {"default": {"endpoint_url": aws.endpoint}}}  # the one place, but the environment, where botocore looks  # pyright: ignore[reportAttributeAccessIssue]

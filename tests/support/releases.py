@@ -1,6 +1,8 @@
 """A release of the chart on the bed, as far as the API server is concerned: the CRD, and exactly the rights that the chart gives."""
 
+import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +24,39 @@ _PATHS = {
 }
 
 
+_ANY = "name-to-be-filled-in"
+_INSTALLED: set[str] = set()  # servers, by address
+
+
 def objects(release: str, namespaces: Sequence[str] = (), selector: str = "") -> list[dict[str, Any]]:
-    """What the chart renders of these kinds. The first release brings the CRD; namespaces: those of a release of some only."""
-    values: dict[str, object] = {"fullnameOverride": release, "crds": {"enabled": release == HOME}}
+    """What the chart renders of these kinds. The first release brings the CRD; namespaces: those of a release of some only.
+
+    Helm runs once for all releases that differ in their names alone.
+    """
+    places = [f"{_ANY}-{number}" for number in range(len(namespaces))]
+    text = _rendered(release == HOME, tuple(places), selector)
+    for placeholder, name in ((f"release-{_ANY}", release), *zip(places, namespaces, strict=True)):
+        text = text.replace(placeholder, name)
+    return json.loads(text)
+
+
+@cache
+def _rendered(first: bool, namespaces: tuple[str, ...], selector: str) -> str:
+    release = HOME if first else f"release-{_ANY}"
+    values: dict[str, object] = {"fullnameOverride": release, "crds": {"enabled": first}}
     values |= {"watch": {"namespaces": list(namespaces), "selector": selector}, "clusterName": "bed" if namespaces else ""}
-    return [one for one in render(values, release=release, namespace=HOME) if one["kind"] in _PATHS]
+    return json.dumps([one for one in render(values, release=release, namespace=HOME) if one["kind"] in _PATHS])
 
 
 def install(api: Api) -> None:
-    """The release that watches all of the cluster; may be repeated."""
+    """The release that watches all of the cluster, on the bed's server: it stays, so once a process is enough."""
+    if api.server not in _INSTALLED:
+        install_anew(api)
+        _INSTALLED.add(api.server)
+
+
+def install_anew(api: Api) -> None:
+    """The same on a server that is a test's own, or after somebody took it away."""
     _apply(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}})
     for one in objects(HOME):
         _apply(api, one)
