@@ -1,7 +1,6 @@
 """One pass at a time per resource: poke, deadline, back-off; the room that says when."""
 
 import asyncio
-import heapq
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rotated_rds.clients.aws import AwsIdentity
+from rotated_rds.deadlines import Deadlines
 from rotated_rds.model.document import part
 from rotated_rds.model.errors import Problem
 from rotated_rds.model.resource import Key
@@ -20,7 +20,6 @@ from rotated_rds.passes import End, Hint
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
-_PRESSING = 3600.0
 Body = Mapping[str, Any]
 
 
@@ -63,7 +62,6 @@ class Entry:
     poked: bool = False
     unless: list[Callable[[], bool]] = field(default_factory=list[Callable[[], bool]])
     failures: int = 0
-    due: float = float("inf")  # on the loop's clock
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Engine:
     _entries: dict[Key, Entry] = field(default_factory=dict[Key, Entry])
     _by_secret: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
     _by_namespace: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
-    _queue: list[tuple[float, Key]] = field(default_factory=list[tuple[float, Key]])
+    _deadlines: Deadlines = field(default_factory=Deadlines)  # on the loop's clock
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _running: int = 0
     _stopped: bool = False
@@ -118,13 +116,14 @@ class Engine:
 
     def press(self, key: Key) -> None:
         """Look at this resource before all others that are due."""
-        self._schedule(key, self._entries[key], -_PRESSING)
+        self._schedule(key, self._entries[key], 0.0, pressing=True)
 
     def drop(self, key: Key) -> None:
         """The resource is gone."""
         if (entry := self._entries.pop(key, None)) is not None:
             self._unindex(key, entry.about)
             self._by_namespace[key.namespace].discard(key)
+            self._deadlines.drop(key)
             self.forget(key)
 
     def keys(self) -> list[Key]:
@@ -203,21 +202,15 @@ class Engine:
         """Start all that is due and has a worker; returns the seconds to the next deadline."""
         if self._stopped or not self.leads():
             return 1.0
-        while self._queue and self._running < self.workers:
-            due, key = self._queue[0]
-            entry = self._entries.get(key)
-            if entry is None or due != entry.due or entry.running:
-                heapq.heappop(self._queue)
-                continue
-            if due > loop.time():
-                return due - loop.time()
-            heapq.heappop(self._queue)
-            self._start(loop, key, entry)
+        while self._running < self.workers:
+            if (key := self._deadlines.take(loop.time())) is None:
+                return self._deadlines.wait(loop.time())
+            self._start(loop, key, self._entries[key])
         return None
 
     def _start(self, loop: asyncio.AbstractEventLoop, key: Key, entry: Entry) -> None:
         hint, entry.hint = entry.hint, Hint()
-        entry.running, entry.poked, entry.due = True, False, float("inf")
+        entry.running, entry.poked = True, False
         self._running += 1
         began = datetime.now(UTC)
         body = json.loads(entry.body)
@@ -270,15 +263,11 @@ class Engine:
         if troubled:
             waits.append(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(entry.failures - 1, 9)))
         if waits:
-            self._schedule(key, entry, min(waits))
+            self._schedule(key, entry, min(waits), pressing=end is not None and end.pressing)
 
-    def _schedule(self, key: Key, entry: Entry, seconds: float) -> None:
-        if entry.running:
-            return
+    def _schedule(self, key: Key, entry: Entry, seconds: float, *, pressing: bool = False) -> None:
         due = asyncio.get_running_loop().time() + seconds
-        if due < entry.due:
-            entry.due = due
-            heapq.heappush(self._queue, (due, key))
+        if not entry.running and self._deadlines.ask(key, due, pressing=pressing):
             self._woken.set()
 
 

@@ -36,12 +36,16 @@ class Hint:
 
 @dataclass(frozen=True)
 class End:
-    """What the engine needs after a pass. body: the resource as we left it, None when it is gone; versions: those that AWS showed."""
+    """What the engine needs after a pass. body: the resource as we left it, None when it is gone; versions: those that AWS showed.
+
+    pressing: its next pass goes before those of resources with nothing under way.
+    """
 
     body: Body | None
     wake: datetime | None = None
     troubled: bool = False
     versions: frozenset[str] = frozenset()
+    pressing: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class Passes:
             self.recorder.record(resource, notice)
         if not holds and resource.held_for_cleanup:
             after = self._release(after)
-        return End(after, done.wake, done.troubled, done.versions)
+        return End(after, done.wake, done.troubled, done.versions, pressing=under_way(done.status))
 
     def _let_go(self, body: Body, resource: Resource) -> End:
         return End(self._release(body) if resource.held_for_cleanup else body)

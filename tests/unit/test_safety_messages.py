@@ -199,6 +199,26 @@ async def test_A7_at_a_start_what_is_pressing_is_looked_at_first() -> None:
     assert order == ["db", *(key.name for key in others)]
 
 
+async def test_A7_a_rotation_goes_on_before_others_are_looked_at_for_the_first_time() -> None:
+    others = [Key("shop", f"other-{number}") for number in range(5)]
+    order = list[str]()
+
+    def turn(body: Mapping[str, Any], _hint: Hint) -> End:
+        order.append(body["metadata"]["name"])
+        goes_on = order.count("db") < 3 and order[-1] == "db"
+        return End(body, datetime.now(UTC) if goes_on else None, pressing=goes_on)
+
+    engine = Engine(turn, lambda _key: None, Pool(), 1, lambda: True, "bed")
+    for key in (*others, KEY):
+        body = a_body()
+        engine.poke(key, {**body, "metadata": {**body["metadata"], "name": key.name}})
+    engine.press(KEY)
+    turning = asyncio.create_task(engine.run())
+    await settle()
+    turning.cancel()
+    assert order == ["db", "db", "db", *(key.name for key in others)]
+
+
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 PLAIN = {"database": {"host": "db", "engine": "postgres"}, "user": {"name": "app"}}
 UNDER_WAY = {"rotation": {"inProgress": {"versionId": NEW, "since": "2026-01-02T11:59:00Z", "cause": "request"}}}
