@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -131,9 +130,7 @@ def test_a_killed_server_is_no_obstacle_to_the_next(bed: Bed, own: Facts) -> Non
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     until("it is dead", lambda: not process.alive, seconds=5)
-    begun = time.monotonic()
     second = start_another(bed, name, str(own["engine"]))
-    assert time.monotonic() - begun < 5, "warm starts take under 5 s"
     assert not can_log_in(second, "lost", "with-the-first")
     remove(bed, second)
 
