@@ -148,9 +148,9 @@ def is_pressing(body: Body, now: datetime) -> bool:
 
 
 def method_changed(spec: Spec, before: Status) -> Refused | None:
-    """Who rotates cannot change on a live resource yet (SAFETY.md E4): said before anything is touched."""
+    """To RDS's own password, or from it, a live resource does not change: its secret is another one (SAFETY.md E6)."""
     began_as = before.rotation.method
-    if began_as is None or began_as == spec.method:
+    if began_as is None or began_as == spec.method or Method.RDS_MANAGED not in (began_as, spec.method):
         return None
     return Refused(
         Reason.INVALID_SPEC,

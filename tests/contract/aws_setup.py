@@ -90,6 +90,7 @@ OPTIONAL = {
     "ReadAdmins": ("HasAdmin", "admin_secret_arn"),
     "Rotate": ("HasFunction", "function_arn"),
     "Invoke": ("HasFunction", "function_arn"),
+    "Preflight": ("HasFunction", "function_arn"),
     "Keys": ("HasKey", "kms_key_arn"),
     "Assume": ("HasRole", "assume_role_arn"),
 }

@@ -221,9 +221,11 @@ class Control:
         self.ask("DELETE", f"faults/{fault}", {"drop": drop})
 
     def function(self, arn: str, kind: str, **more: object) -> str:
-        """Put a rotation function behind an ARN. kind: ours, python (`path`), honest, liar, hang, half, fail (`step`, `times`).
+        """Put a rotation function behind an ARN. kind: ours, python (`path`), honest, alternating, liar, hang,
+        half, fail (`step`, `times`).
 
-        more: `attempts`, `pause` of the whole rotation; for ours and python also `timeout` and `environment`.
+        more: `attempts`, `pause` of the whole rotation; `modified`, `policy` as Lambda shows them; for ours and python also `timeout`
+        and `environment`.
         """
         self.ask("POST", "functions", {"arn": arn, "kind": kind, **more})
         return arn

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 FIRST = "first-Passw0rd"
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
-READS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "ListSecrets", "GetCallerIdentity"}
+READS = {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "ListSecrets", "GetCallerIdentity"} | {
+    "GetFunctionConfiguration",
+    "GetPolicy",
+}
 
 
 def a_follower(namespace: str, name: str, database: Facts, secret: str) -> Json:

@@ -80,7 +80,7 @@ locals {
       statement = {
         Sid      = "Change"
         Effect   = "Allow"
-        Action   = ["secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret", "secretsmanager:RestoreSecret", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"]
+        Action   = ["secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret", "secretsmanager:RestoreSecret", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage", "secretsmanager:CancelRotateSecret"]
         Resource = "arn:${data.aws_partition.current.partition}:secretsmanager:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:secret:${var.secret_prefix}*"
         Condition = {
           StringLike = {
@@ -112,6 +112,15 @@ locals {
         Sid      = "Invoke"
         Effect   = "Allow"
         Action   = ["lambda:InvokeFunction"]
+        Resource = var.function_arn
+      }
+    },
+    {
+      when = var.function_arn != ""
+      statement = {
+        Sid      = "Preflight"
+        Effect   = "Allow"
+        Action   = ["lambda:GetFunctionConfiguration", "lambda:GetPolicy"]
         Resource = var.function_arn
       }
     },

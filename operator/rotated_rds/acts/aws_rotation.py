@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotated_rds.acts import report
+from rotated_rds.acts import preflight, report
 from rotated_rds.acts.creation import created_by_us
 from rotated_rds.acts.dependents import held_back, hold_facts
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.model import rotation
+from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.rotation import AWS, ROTATES, Due, Kind
 from rotated_rds.model.schedule import aws_rules, describe, same_rules
@@ -26,29 +27,48 @@ STUCK = timedelta(minutes=2)  # a rotation takes seconds; by then the function h
 GIVEN_UP = timedelta(minutes=15)
 
 
-def run(one: Pass, state: SecretState) -> Result[Current]:
+def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
     """One pass of method Lambda."""
     current = state.current
     if current is None:
         raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
-    one.permit.check_function(one.spec.rotation.function_arn or "")
+    one.permit.check_function(_function(one))
     if progress := one.before.rotation.in_progress:
-        return _follow(one, state, progress)
+        return follow(one, endpoint, state, progress)
     if state.remembered:
-        return report.idle(one, current, wake=_wake(one))
+        return _idle(one, endpoint, state)
+    try:
+        if (named := preflight.of_users(one, state)) is not None:
+            return named
+    except Refused as refused:
+        return report.unusable(one, current, refused)
     if state.pending and state.pending != current:
         return _pending(one, state, state.pending)
-    return _rotated_by_aws(one, state) or _at_rest(one, state)
+    return _rotated_by_aws(one, state) or _at_rest(one, endpoint, state)
 
 
 def _wake(one: Pass) -> datetime | None:
     return rotation.aws_wake(one.resource, one.spec, one.before, one.now, EXPECT)
 
 
+def _function(one: Pass) -> str:
+    return one.spec.rotation.function_arn or ""
+
+
 # nothing is under way
 
 
-def _at_rest(one: Pass, state: SecretState) -> Result[Current]:
+def _idle(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
+    """At rest, with what is to be said of the function."""
+    current = state.current or ""
+    try:
+        note = preflight.of_function(one, endpoint, state, _function(one))
+    except Refused as refused:
+        return report.unconfigured(one, current, refused)
+    return report.idle(one, current, wake=_wake(one), note=note)
+
+
+def _at_rest(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
     """Begin what is due; else see that AWS is configured as the spec says."""
     current, ours = state.current or "", created_by_us(state)
     if one.before.version_id is None and rotation.wants_first(one.spec, one.before, created_by_us=ours):
@@ -60,7 +80,7 @@ def _at_rest(one: Pass, state: SecretState) -> Result[Current]:
         told = _configure(one, state)
     except Refused as refused:
         return report.unconfigured(one, current, refused)
-    return replace(report.idle(one, current, wake=_wake(one)), notices=told)
+    return replace(_idle(one, endpoint, state), notices=told)
 
 
 def _due(one: Pass, *, created: bool) -> Due | None:
@@ -85,7 +105,7 @@ def _configure(one: Pass, state: SecretState) -> Sequence[Notice]:
     if configured(one.spec, state):
         return ()
     try:
-        one.secrets.rotate(state.arn, function_arn=one.spec.rotation.function_arn or "", rules=_rules(one, state), immediately=False)
+        one.secrets.rotate(state.arn, function_arn=_function(one), rules=_rules(one, state), immediately=False)
     except WrongState as wrong:
         raise Refused(Reason.ROTATION_FAILED, f"AWS will not change the rotation now: {wrong.message}") from None
     one.world.ages.note("tested", one.key, one.now)
@@ -139,7 +159,7 @@ def _pending(one: Pass, state: SecretState, pending: str) -> Result[Current]:
 def stuck_text(one: Pass, version: str) -> str:
     """Why nothing rotates, and the two ways out: which is right depends on what the database took."""
     return (
-        f"AWSPENDING stands on version {version[:8]} and does not become AWSCURRENT: {one.spec.rotation.function_arn} failed or hangs; "
+        f"AWSPENDING stands on version {version[:8]} and does not become AWSCURRENT: {_function(one) or 'the function'} failed or hangs; "
         "see its log. Where CredentialVerified says that this version logs in, move AWSCURRENT to it, else take AWSPENDING off it: "
         "AWS rotates no more before that (update-secret-version-stage)"
     )
@@ -148,13 +168,14 @@ def stuck_text(one: Pass, version: str) -> str:
 # a rotation is under way
 
 
-def _follow(one: Pass, state: SecretState, progress: InProgress) -> Result[Current]:
+def follow(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: InProgress) -> Result[Current]:
+    """One pass of a rotation that AWS carries out."""
     current, ours = state.current or "", progress.version_id
     if current == ours or PREVIOUS in state.versions.get(ours, ()):
         ended = state.last_rotated if state.last_rotated and state.last_rotated >= progress.since else None
         return report.succeeded(one, Current(current, moved_at=one.now), progress, ended=ended)
     if progress.step == "create":
-        return _ask(one, state, progress)
+        return _ask(one, endpoint, state, progress)
     waited = one.now - progress.since
     if state.pending != ours:
         return _lost(one, state, progress, waited)
@@ -174,11 +195,11 @@ def _lost(one: Pass, state: SecretState, progress: InProgress, waited: timedelta
         return report.idle(replace(one, before=ended), current, wake=one.now)
     if waited < SETTLE:
         return report.under_way(one, Current(current, pending_since=progress.since), progress, "AWS begins", wake=one.now + FOLLOW)
-    text = f"version {ours[:8]} lost AWSPENDING without becoming AWSCURRENT; see the log of {one.spec.rotation.function_arn}"
+    text = f"version {ours[:8]} lost AWSPENDING without becoming AWSCURRENT; see the log of {_function(one) or 'the function'}"
     return report.failed(one, current, progress, Reason.ROTATION_FAILED, text)
 
 
-def _ask(one: Pass, state: SecretState, progress: InProgress) -> Result[Current]:
+def _ask(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: InProgress) -> Result[Current]:
     """RotateSecret, once a version id: AWS knows the token again."""
     current, pending = state.current or "", state.pending
     asked = progress.model_copy(update={"step": "aws"})
@@ -188,9 +209,10 @@ def _ask(one: Pass, state: SecretState, progress: InProgress) -> Result[Current]
         return _wait_or_fail(one, current, progress, f"AWSPENDING stands on version {pending[:8]}: take it off")
     told = () if configured(one.spec, state) and state.function_arn else (_configured(one),)
     try:
+        preflight.of_function(one, endpoint, state, _function(one))
         one.secrets.rotate(
             state.arn,
-            function_arn=one.spec.rotation.function_arn or "",
+            function_arn=_function(one),
             rules=_rules(one, state),
             immediately=True,
             token=progress.version_id,

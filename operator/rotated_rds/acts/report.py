@@ -1,6 +1,7 @@
 """What RotationReady, history and requests say after each turn of a rotation: one function a turn, no call of anything outside."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotated_rds import metrics
@@ -47,8 +48,11 @@ def answered(one: Pass, result: str, message: str, names: tuple[str, ...] = ROTA
     return {**one.before.requests, name: RequestStatus(text=text, time=one.now, result=result, message=message[:300])}  # pyright: ignore[reportArgumentType]  one of the three words
 
 
-def idle(one: Pass, current: str, wake: datetime | None = None) -> Result[Current]:
-    """Nothing is due. A failure is said until the next success or a `sync`. wake: the next resource's moment, where none is given."""
+def idle(one: Pass, current: str, wake: datetime | None = None, note: str = "") -> Result[Current]:
+    """Nothing is due. A failure is said until the next success or a `sync`.
+
+    wake: the next resource's moment, where none is given. note: what else is worth saying.
+    """
     error = None if one.asks("sync") else one.before.rotation.last_error
     status = _status(one, held_back=None, last_error=error)
     wake = wake or rotation.next_moment(one.resource, one.spec, one.before, one.now)
@@ -68,7 +72,7 @@ def idle(one: Pass, current: str, wake: datetime | None = None) -> Result[Curren
         )
     schedule = rotation.schedule_of(one.spec)
     text = f"{describe(schedule)}; next {status.next}" if schedule else "rotates on request (no spec.rotation.schedule)"
-    return holds(Current(current), text, wake=wake, rotation=status)
+    return holds(Current(current), f"{text}{note}", wake=wake, rotation=status)
 
 
 def before_first(current: str) -> Result[Current]:
@@ -77,8 +81,20 @@ def before_first(current: str) -> Result[Current]:
 
 
 def owned_by_aws(one: Pass, current: str) -> Result[Current]:
-    text = "AWS's own rotation is on for this secret: cancel it (cancel-rotate-secret), or use method Lambda or External"
+    text = (
+        "AWS's own rotation is on for this secret: annotate rotated-rds.io/take-rotation to let the operator rotate instead, "
+        "or use method Lambda or External"
+    )
     return fails(Reason.ROTATION_OWNED_BY_AWS, text, value=Current(current), rotation=_status(one), requests=answered(one, "Refused", text))
+
+
+def taken_over(one: Pass, current: str) -> Result[Current]:
+    """AWS rotates no more, and nothing that it began is at work: from the next pass on the rotation is the operator's."""
+    text = "the rotation is the operator's"
+    requests = answered(one, "Done", text, ("take-rotation",))
+    told = Notice(False, "RotationConfigured", "the operator rotates; AWS's own rotation is off")
+    said = waits(text, value=Current(current), wake=one.now, rotation=_status(one, in_progress=None), requests=requests)
+    return replace(said, notices=(told,))
 
 
 def foreign(one: Pass, current: str, pending: str, login: Verdict | None) -> Result[Current]:
@@ -150,6 +166,12 @@ def noticed(one: Pass, current: str, progress: InProgress, *, wake: datetime, no
 def unconfigured(one: Pass, current: str, refused: Refused) -> Result[Current]:
     """AWS would not take the function or its schedule; what is AWSCURRENT is published all the same."""
     return fails(refused.reason, refused.message, value=Current(current), rotation=_status(one, held_back=None))
+
+
+def unusable(one: Pass, current: str, refused: Refused) -> Result[Current]:
+    """What the secret says does not fit the spec: nothing rotates before a person has mended it, and no request waits for that."""
+    requests = answered(one, "Refused", refused.message)
+    return fails(refused.reason, refused.message, value=Current(current), rotation=_status(one, held_back=None), requests=requests)
 
 
 def stuck(one: Pass, current: Current, text: str, *, wake: datetime, began: InProgress | None = None) -> Result[Current]:

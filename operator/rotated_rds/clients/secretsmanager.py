@@ -131,6 +131,10 @@ class SecretsManager:
                 "and let secretsmanager.amazonaws.com invoke it",
             ) from None
 
+    def cancel_rotation(self, arn: str) -> None:
+        """Turn AWS's rotation off; one under way stops where it is. Raises WrongState, Refused, NoAnswer, Unavailable."""
+        self.aws.write(_SERVICE, "cancel_rotate_secret", SecretId=arn)
+
     def sweep(self, filters: Sequence[Mapping[str, object]]) -> Iterator[SecretState]:
         """Every secret that the filters let through, 100 a call. It may lag: it nominates, it never decides."""
         more: Mapping[str, object] = {}

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from rotated_rds.clients.aws import Aws, AwsIdentity, AwsSessions
 from rotated_rds.clients.cafiles import CaFiles
+from rotated_rds.clients.functions import Functions
 from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.rds import Rds
@@ -71,6 +72,7 @@ class World:
     house: House
     ages: Ages
     busy: Callable[[str], int]  # how many resources rotate ("rotation") or roll ("rollout") right now, in the whole release
+    functions: Functions = field(default_factory=Functions)
 
     def identity(self, key: Key, spec: Spec) -> AwsIdentity:
         """Whose rights this resource uses in AWS."""

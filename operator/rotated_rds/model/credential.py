@@ -105,6 +105,10 @@ class SecretValue:
     def with_password(self, password: SecretStr) -> "SecretValue":
         return replace(self, password=password, whole={**self.whole, "password": password.get_secret_value()})
 
+    def with_key(self, key: str, text: str) -> "SecretValue":
+        """The same credential, with one more key in its JSON."""
+        return replace(self, whole={**self.whole, key: text})
+
     def at(self, endpoint: Endpoint) -> "SecretValue":
         """The same credential for another endpoint: engine, host, port, dbname and the TLS hint follow it."""
         return replace(self, whole={**self.whole, **_connection(endpoint)})

@@ -83,6 +83,7 @@ STATEMENTS: Mapping[str, Statement] = {
     "Change": Statement(Scope.SECRETS, (Guard.OURS,), there=True),
     "Rotate": Statement(Scope.SECRETS, (Guard.OURS, Guard.OUR_FUNCTIONS), there=True),
     "Invoke": Statement(Scope.FUNCTIONS),
+    "Preflight": Statement(Scope.FUNCTIONS),
     "Instances": Statement(Scope.INSTANCES),
     "Clusters": Statement(Scope.CLUSTERS),
     "Keys": Statement(Scope.KEYS, (Guard.VIA_SECRETS_MANAGER,)),
@@ -123,12 +124,20 @@ RIGHTS: tuple[Right, ...] = (
     Right("secretsmanager:UntagResource", "Change", _WRITING, "the adoption tag goes once it was used"),
     Right("secretsmanager:UpdateSecret", "Change", _WRITING, "description and KMS key as the spec says"),
     Right("secretsmanager:RestoreSecret", "Change", _WRITING, "our own secret that is scheduled for deletion, for a resource made anew"),
-    Right("secretsmanager:PutSecretValue", "Change", _OPERATOR, "the new password, as AWSPENDING"),
     Right(
-        "secretsmanager:UpdateSecretVersionStage", "Change", _OPERATOR, "AWSCURRENT moves once the new password logged in; AWSPENDING goes"
+        "secretsmanager:PutSecretValue",
+        "Change",
+        _WRITING,
+        "the new password, as AWSPENDING; with alternating functions the administrator's ARN in the JSON",
     ),
+    Right(
+        "secretsmanager:UpdateSecretVersionStage", "Change", _WRITING, "AWSCURRENT moves once the new password logged in; AWSPENDING goes"
+    ),
+    Right("secretsmanager:CancelRotateSecret", "Change", _OPERATOR, "AWS's own rotation ends when the operator takes it over"),
     Right("secretsmanager:RotateSecret", "Rotate", _LAMBDA, "function, schedule and window as the spec says; a rotation on request"),
     Right("lambda:InvokeFunction", "Invoke", _LAMBDA, "RotateSecret asks it of its caller"),
+    Right("lambda:GetFunctionConfiguration", "Preflight", _LAMBDA, "whether the function is there, and how old it is; may be left out"),
+    Right("lambda:GetPolicy", "Preflight", _LAMBDA, "whether Secrets Manager may invoke it; may be left out"),
     Right("rds:DescribeDBInstances", "Instances", _ALL, "`database.instance`: engine, host and port"),
     Right("rds:DescribeDBClusters", "Clusters", _ALL, "`database.cluster`: engine, writer and reader endpoint"),
     Right("kms:Decrypt", "Keys", _ALL | _FUNCTION, "to read a value under a key of your own"),

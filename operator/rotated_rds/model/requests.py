@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import cast
 
 from rotated_rds.model.resource import REQUEST_LIMIT
+from rotated_rds.model.spec import Method
 from rotated_rds.model.status import RequestStatus, Status
 
-_LATER = ("rollback", "take-rotation")
+_LATER = ("rollback",)
 _AT_ONCE = {"sync": "AWS was read and the login tried", "resume": "the failures until now no longer stop the others"}
 
 
 def also_answered(
-    request: tuple[str, str] | None, before: Status, said: Mapping[str, object], now: datetime
+    request: tuple[str, str] | None, method: Method, before: Status, said: Mapping[str, object], now: datetime
 ) -> Mapping[str, RequestStatus]:
     """`status.requests` after this pass: what the stages answered, and what needs no stage."""
     answers = cast("Mapping[str, RequestStatus]", said.get("requests", before.requests))
@@ -21,14 +22,17 @@ def also_answered(
     name, text = request
     if name in answers and answers[name].text == text:
         return answers
-    if (answer := _answer(name, text, now)) is not None:
+    if (answer := _answer(name, text, method, now)) is not None:
         return {**answers, name: answer}
     return answers
 
 
-def _answer(name: str, text: str, now: datetime) -> RequestStatus | None:
+def _answer(name: str, text: str, method: Method, now: datetime) -> RequestStatus | None:
     if len(text) > REQUEST_LIMIT:
         return RequestStatus(text=text[:REQUEST_LIMIT], time=now, result="Refused", message=f"at most {REQUEST_LIMIT} characters")
     if name in _LATER:
         return RequestStatus(text=text, time=now, result="Refused", message=f"{name} is not carried out by this version of the operator")
+    if name == "take-rotation" and method is not Method.OPERATOR:
+        mend = f"method {method} leaves the rotation with AWS; set spec.rotation.method: Operator"
+        return RequestStatus(text=text, time=now, result="Refused", message=mend)
     return RequestStatus(text=text, time=now, result="Done", message=_AT_ONCE[name]) if name in _AT_ONCE else None

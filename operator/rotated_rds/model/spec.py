@@ -229,13 +229,19 @@ def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
             spec.method in (Method.HOSTED_LAMBDA, Method.RDS_MANAGED),
             f"spec.rotation.method: {spec.method} {later}; use Operator, Lambda or External",
         ),
-        (rotation.strategy is not Strategy.SINGLE_USER, f"spec.rotation.strategy: {rotation.strategy} {later}; use SingleUser"),
+        (_strategy_waits(spec), f"spec.rotation.strategy: {rotation.strategy} {later}; use SingleUser"),
         (secret.resource_policy is not None, f"spec.secret.resourcePolicy: {later}; leave it out"),
         (secret.replica_regions is not None, f"spec.secret.replicaRegions: {later}; leave it out"),
         (secret.deletion_policy == "Delete", f"spec.secret.deletionPolicy: Delete {later}; use Retain"),
         (spec.user.owner_role is not None, f"spec.user.ownerRole: {later}; leave it out"),
         (spec.restarts.on_failure == "Rollback", f"spec.restarts.onFailure: Rollback {later}; use Halt or Continue"),
     )
+
+
+def _strategy_waits(spec: Spec) -> bool:
+    """With method Lambda the function alternates between users: we only follow."""
+    alternates = spec.method is Method.LAMBDA and spec.rotation.strategy is Strategy.ALTERNATING_USERS
+    return spec.rotation.strategy is not Strategy.SINGLE_USER and not alternates
 
 
 _Checked = Annotated[Spec, AfterValidator(_refuse_what_waits)]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rotated_rds.acts import aws_rotation, creation, report, rotate, steady
+from rotated_rds.acts import aws_rotation, creation, handover, report, rotate, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation as rules
 from rotated_rds.model.database import Endpoint
@@ -17,10 +17,12 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     """Whoever rotates, the answer is the version under AWSCURRENT."""
     if (doubted := steady.doubted(one, state)) is not None:
         return doubted
+    if (handing_over := handover.run(one, endpoint, state)) is not None:
+        return handing_over
     if one.spec.method is Method.OPERATOR:
         return rotate.run(_with_last_success(one, state), endpoint, state)
     if one.spec.method is Method.LAMBDA:
-        return aws_rotation.run(one, state)
+        return aws_rotation.run(one, endpoint, state)
     return _follow(one, state)
 
 

@@ -19,7 +19,7 @@ LOG_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class Call:
-    """One request, named: the service and operation, who asks (an access key id), and about which secrets (by name)."""
+    """One request, named: the service and operation, who asks (an access key id), about which secrets (by name), or which function."""
 
     service: str
     operation: str
@@ -27,19 +27,28 @@ class Call:
     region: str
     secrets: tuple[str, ...] = ()
     json: bool = True
+    function: str = ""
 
     @property
     def name(self) -> str:
         return f"{self.service}.{self.operation}"
 
 
-def name_call(headers: Message, body: bytes) -> Call | None:
-    """Name a signed request; None when it carries no signature of version 4."""
+_FUNCTION = re.compile(r"/functions/(?P<arn>[^/]+)/(?P<what>configuration|policy)$")
+_BY_PATH = {"configuration": "GetFunctionConfiguration", "policy": "GetPolicy"}
+
+
+def name_call(headers: Message, body: bytes, path: str = "/") -> Call | None:
+    """Name a signed request; None when it carries no signature of version 4. Lambda's say in their path what they ask."""
     if not (scope := _SCOPE.search(headers.get("Authorization", ""))):
         return None
     target = headers.get("X-Amz-Target", "")
     if target:
         return Call(scope["service"], target.rpartition(".")[2], scope["key"], scope["region"], _secrets(scope["service"], body))
+    if scope["service"] == "lambda":
+        found = _FUNCTION.search(path)
+        operation, function = (_BY_PATH[found["what"]], found["arn"]) if found else ("?", "")
+        return Call("lambda", operation, scope["key"], scope["region"], function=function)
     operation = parse_qs(body.decode(errors="replace")).get("Action", ["?"])[0]
     return Call(scope["service"], operation, scope["key"], scope["region"], json=False)
 

@@ -1,4 +1,4 @@
-"""Log in and change one's own password, for the bed's own rotation functions: plain drivers, none of the operator's code."""
+"""Log in, change one's own password or make a second user, for the bed's own rotation functions: plain drivers, none of ours."""
 
 from typing import Any
 
@@ -37,6 +37,23 @@ def set_password(credential: Credential, password: str) -> None:
                 _set_mysql(cursor, credential, password)
     except (psycopg.Error, pymysql.MySQLError) as error:
         raise DatabaseError(f"{type(error).__name__} while changing the password of {credential['username']}") from None
+
+
+def make_equal(admin: Credential, current: Credential, pending: Credential) -> None:
+    """Make pending's user, a member of current's (PostgreSQL), if it is not there, and set its password. Raises DatabaseError."""
+    if not _is_postgres(current):
+        raise DatabaseError("the bed's alternating function knows PostgreSQL only")
+    place = {key: current[key] for key in ("engine", "host", "port", "dbname") if key in current}
+    new, old = sql.Identifier(pending["username"]), sql.Identifier(current["username"])
+    try:
+        with _postgres({**admin, **place}) as connection:
+            there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (pending["username"],)).fetchone()
+            if there is None:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(new))
+                connection.execute(sql.SQL("GRANT {} TO {}").format(old, new))
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(new, sql.Literal(pending["password"])))
+    except psycopg.Error as error:
+        raise DatabaseError(f"{type(error).__name__} while making {pending['username']}") from None
 
 
 def _set_mysql(cursor: Any, credential: Credential, password: str) -> None:

@@ -11,13 +11,14 @@ from tests.bed.aws import databases, labels, values
 from tests.bed.aws.functions import Event, Failed
 from tests.bed.aws.region import Region
 
-Kind = Literal["honest", "liar", "hang", "half", "fail"]
+Kind = Literal["honest", "alternating", "liar", "hang", "half", "fail"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass
 class Fake:
-    """honest: does all four steps. liar: reports success and moves the label, but never touches the database. hang: setSecret waits
+    """honest: does all four steps. alternating: the same with a second user, `<user>_clone`, whom the administrator of `masterarn` makes.
+    liar: reports success and moves the label, but never touches the database. hang: setSecret waits
     until released, then goes on honestly. half: sets the password, then fails in testSecret. fail: raises in `step`, `times` times."""
 
     kind: Kind
@@ -32,7 +33,7 @@ class Fake:
             self._failed += 1
             raise Failed(f"told to fail in {step}")
         if step == "createSecret":
-            _create(region, event)
+            _create(region, event, other=self.kind == "alternating")
         elif step == "setSecret":
             self._set(region, event)
         elif step == "testSecret":
@@ -47,7 +48,9 @@ class Fake:
             return
         pending = _read(region, event, labels.PENDING, version_id=event["ClientRequestToken"])
         try:
-            if not databases.logs_in(pending):
+            if not databases.logs_in(pending) and self.kind == "alternating":
+                databases.make_equal(_master(region, pending), _read(region, event, labels.CURRENT), pending)
+            elif not databases.logs_in(pending):
                 databases.set_password(_read(region, event, labels.CURRENT), pending["password"])
         except databases.DatabaseError as error:
             raise Failed(str(error)) from None
@@ -71,14 +74,23 @@ def _read(region: Region, event: Event, label: str, version_id: str | None = Non
         return json.loads(values.get(region, asked)["SecretString"])
 
 
-def _create(region: Region, event: Event) -> None:
-    """Put a new password under AWSPENDING, unless it is there already."""
+def _master(region: Region, pending: dict[str, Any]) -> dict[str, Any]:
+    """The administrator, as AWS's alternating functions find it."""
+    with region.world.lock:
+        return json.loads(values.get(region, {"SecretId": pending["masterarn"], "VersionStage": labels.CURRENT})["SecretString"])
+
+
+def _create(region: Region, event: Event, *, other: bool) -> None:
+    """Put a new password under AWSPENDING, unless it is there already. other: of the other user of the two."""
     token = event["ClientRequestToken"]
     with region.world.lock:
         if labels.has_value(region.primary(event["SecretId"]).versions.get(token, {})):
             return
         password = "".join(random_source.choice(string.ascii_letters + string.digits) for _ in range(32))
-        value = json.dumps({**_read(region, event, labels.CURRENT), "password": password})
+        current = _read(region, event, labels.CURRENT)
+        user = current["username"]
+        named = {"username": user.removesuffix("_clone") if user.endswith("_clone") else f"{user}_clone"} if other else {}
+        value = json.dumps({**current, **named, "password": password})
         asked = {"SecretId": event["SecretId"], "ClientRequestToken": token, "SecretString": value, "VersionStages": [labels.PENDING]}
         values.put(region, asked)
 

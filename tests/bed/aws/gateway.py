@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.bed.aws.calls import Call, Journal, name_call
 from tests.bed.aws.faults import Board, Fault
+from tests.bed.aws.functions import Registry, answered
 from tests.bed.aws.guard import Guard, denial
 from tests.bed.aws.history import seen_as_of
 from tests.bed.aws.refusals import code_of, refusal_of
@@ -28,6 +29,7 @@ class Gateway:
     world: World
     moto: Wsgi
     guard: Guard
+    registry: Registry
     board: Board = field(default_factory=Board)
     journal: Journal = field(default_factory=Journal)
     # A role's keys stand for whoever assumed it.
@@ -35,7 +37,7 @@ class Gateway:
 
     def answer(self, asked: Asked) -> Answer | None:
         """Carry out one request of AWS's; None means: cut the connection without an answer."""
-        call = name_call(asked.headers, asked.body)
+        call = name_call(asked.headers, asked.body, asked.path)
         if call is None:
             return self._unsigned(asked)
         key, call = call.caller, replace(call, caller=self._assumed.get(call.caller, call.caller))
@@ -80,7 +82,9 @@ class Gateway:
         return fault.kind != "hold-before" or self.board.hold(fault)
 
     def _carry_out(self, asked: Asked, call: Call | None, moment: float | None = None) -> Answer:
-        """Secrets Manager's calls go one at a time: moto's own code races there."""
+        """Secrets Manager's calls go one at a time: moto's own code races there. Of functions the bed's own registry knows."""
+        if call is not None and call.service == "lambda":
+            return answered(self.registry, call)
         ours = call is not None and call.service == "secretsmanager"
         with self.world.lock if ours else contextlib.nullcontext(), seen_as_of(moment):
             try:

@@ -46,6 +46,8 @@ def needs_of(call: Call, body: bytes, account: str) -> list[Needed]:
             return [_described(call, asked, account)]
         case "sqs":
             return [_of_a_queue(call, asked)]
+        case "lambda":
+            return [Needed(Check(f"lambda:{call.operation}", call.function), call.function)]
         case "sts":
             return list(_of_a_role(call, asked))
         case _:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.bed.aws import labels, schedule, validation
-from tests.bed.aws.errors import invalid_parameter, invalid_request, not_found
+from tests.bed.aws.errors import Refusal, invalid_parameter, invalid_request, not_found
 from tests.bed.aws.functions import Failed, Registry
 from tests.bed.aws.region import Region
 from tests.bed.aws.secret import Secret
@@ -16,6 +16,8 @@ Asked = dict[str, Any]
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 STUCK = "A previous rotation isn't complete. That rotation will be reattempted."
+
+SHUT = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal"
 
 
 @dataclass
@@ -80,6 +82,8 @@ class Engine:
             raise invalid_parameter("RotationLambdaARN must be at most 2048 characters long.")
         if arn not in self.registry:
             raise not_found(f"Secrets Manager can't find the Lambda function {arn}.")
+        if not self.registry.lets_in(arn):
+            raise Refusal("AccessDeniedException", f"{SHUT} {arn}.")
         return arn
 
     def cancel(self, region: Region, asked: Asked) -> Asked:

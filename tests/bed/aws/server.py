@@ -33,7 +33,7 @@ def build(host: str, port: int) -> Server:
     responses.install(engine)
     rds.install()
     stacks.install()
-    gateway = Gateway(world, Dispatcher(), Guard(world.lock))
+    gateway = Gateway(world, Dispatcher(), Guard(world.lock), engine.registry)
 
     def answer(asked: Asked) -> Answer | None:
         return control.answer(asked) if asked.path.startswith("/bed/") else gateway.answer(asked)

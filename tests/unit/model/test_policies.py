@@ -115,6 +115,7 @@ READS = {
     "secretsmanager:ListSecretVersionIds",
 }
 RDS = {"rds:DescribeDBInstances", "rds:DescribeDBClusters"}
+CHANGES = {"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
 OWNS = {f"secretsmanager:{action}" for action in ("CreateSecret", "TagResource", "UntagResource", "UpdateSecret", "RestoreSecret")}
 
 
@@ -122,8 +123,16 @@ OWNS = {f"secretsmanager:{action}" for action in ("CreateSecret", "TagResource",
     ("method", "expected"),
     [
         (Need.EXTERNAL, READS | RDS),
-        (Need.OPERATOR, READS | RDS | OWNS | {"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}),
-        (Need.LAMBDA, READS | RDS | OWNS | {"secretsmanager:RotateSecret", "lambda:InvokeFunction"}),
+        (Need.OPERATOR, READS | RDS | OWNS | CHANGES | {"secretsmanager:CancelRotateSecret"}),
+        (
+            Need.LAMBDA,
+            READS
+            | RDS
+            | OWNS
+            | CHANGES
+            | {"secretsmanager:RotateSecret"}
+            | {f"lambda:{action}" for action in ("InvokeFunction", "GetFunctionConfiguration", "GetPolicy")},
+        ),
         (
             Need.FUNCTION,
             {f"secretsmanager:{a}" for a in ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")},
@@ -168,7 +177,7 @@ def test_given_resources_get_their_own_secrets_and_no_others() -> None:
     wanted = by_resources(Request(site=SITE, prefix="k1/", cluster="prod"), RESOURCES)
     assert allowed(wanted, "secretsmanager:PutSecretValue", secret("k1/shop/db"), **OURS)
     assert allowed(wanted, "secretsmanager:CreateSecret", secret("k1/shop/db", ""), **NAMING_US)
-    assert not allowed(wanted, "secretsmanager:PutSecretValue", secret("k1/shop/by-lambda"), **OURS), "AWS rotates that one"
+    assert not allowed(wanted, "secretsmanager:PutSecretValue", secret("k1/shop/other"), **OURS)
     assert allowed(wanted, "secretsmanager:RotateSecret", secret("k1/shop/by-lambda"), **OURS, **BY_US)
     assert not allowed(wanted, "secretsmanager:RotateSecret", secret("k1/shop/db"), **OURS, **BY_US)
     assert allowed(wanted, "secretsmanager:GetSecretValue", secret("theirs/db"))

@@ -7,6 +7,7 @@ import pytest
 
 from rotated_rds.model.requests import also_answered
 from rotated_rds.model.resource import REQUEST_LIMIT, REQUESTS, Resource, read_resource
+from rotated_rds.model.spec import Method
 from rotated_rds.model.status import RequestStatus, Status
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -49,28 +50,35 @@ def test_a_text_that_is_too_long_is_answered_once() -> None:
     long = "x" * 500
     request = asking(rotate=long).new_request(Status())
     assert request is not None
-    answers = also_answered(request, Status(), {}, NOW)
+    answers = also_answered(request, Method.OPERATOR, Status(), {}, NOW)
     assert (answers["rotate"].result, len(answers["rotate"].text)) == ("Refused", REQUEST_LIMIT)
     assert asking(rotate=long).new_request(Status(requests=answers)) is None
 
 
-@pytest.mark.parametrize(("name", "result"), [("sync", "Done"), ("resume", "Done"), ("rollback", "Refused"), ("take-rotation", "Refused")])
+@pytest.mark.parametrize(("name", "result"), [("sync", "Done"), ("resume", "Done"), ("rollback", "Refused")])
 def test_what_needs_no_stage_is_answered_at_once(name: str, result: str) -> None:
-    assert also_answered((name, "a"), Status(), {}, NOW)[name].result == result
+    assert also_answered((name, "a"), Method.OPERATOR, Status(), {}, NOW)[name].result == result
+
+
+def test_taking_the_rotation_over_is_answered_by_its_end_with_method_operator_and_refused_with_others() -> None:
+    request = ("take-rotation", "a")
+    assert also_answered(request, Method.OPERATOR, Status(), {}, NOW) == {}
+    answer = also_answered(request, Method.LAMBDA, Status(), {}, NOW)["take-rotation"]
+    assert (answer.result, "spec.rotation.method: Operator" in answer.message) == ("Refused", True)
 
 
 @pytest.mark.parametrize("name", ["rotate", "force-rotate"])
 def test_a_rotation_is_answered_by_its_end_and_not_before(name: str) -> None:
-    assert also_answered((name, "a"), Status(), {}, NOW) == {}
+    assert also_answered((name, "a"), Method.OPERATOR, Status(), {}, NOW) == {}
 
 
 def test_a_stage_s_own_answer_stands_beside_those_of_before() -> None:
     before = answered(sync="old")
     said = {"requests": {**before.requests, "rotate": RequestStatus(text="a", time=NOW, result="Failed", message="no")}}
-    after = also_answered(("rotate", "a"), before, said, NOW)
+    after = also_answered(("rotate", "a"), Method.OPERATOR, before, said, NOW)
     assert {name: one.result for name, one in after.items()} == {"sync": "Done", "rotate": "Failed"}
 
 
 def test_without_a_request_nothing_changes() -> None:
     before = answered(sync="old")
-    assert also_answered(None, before, {}, NOW) == before.requests
+    assert also_answered(None, Method.OPERATOR, before, {}, NOW) == before.requests

@@ -1,0 +1,109 @@
+"""Another method on a live resource: AWS's rotation is taken over, or ours is given away, without a gap (SAFETY.md E4)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotated_rds.acts import aws_rotation, pending, report
+from rotated_rds.acts.view import Pass
+from rotated_rds.model.database import Endpoint, Verdict
+from rotated_rds.model.errors import Reason, Unavailable
+from rotated_rds.model.handover import Change, Facts, Move, change_of, next_move
+from rotated_rds.model.rotation import AWS
+from rotated_rds.model.secret import SecretState
+from rotated_rds.model.status import InProgress, Result, RotationStatus, waits
+from rotated_rds.model.verified import Current
+
+FUNCTION_RUNS = timedelta(minutes=15)  # as long as Lambda lets a function run
+LOOK_AGAIN = timedelta(minutes=1)
+_STILL = {
+    Move.LET_END: "AWS rotates right now; its rotation ends first, then it is cancelled and the operator's begins",
+    Move.WAIT: "AWS's rotation is cancelled; the operator's begins when AWSPENDING and AWSCURRENT have not moved for 15 minutes, as a "
+    "function that was invoked may still be at work",
+}
+
+
+def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
+    """The next step of a change; None where there is none, or it is carried out. Until then status shows the method before."""
+    if state.current is None or state.remembered:
+        return None
+    progress = one.before.rotation.in_progress
+    if progress is not None and progress.cause != AWS:
+        return None  # finished with the spec that it began with
+    match change_of(one.before.rotation.method, one.spec.method, asked=one.asks("take-rotation")):
+        case Change.TAKEN:
+            return _taken(one, endpoint, state, progress)
+        case Change.GIVEN:
+            return _given(one, endpoint, state)
+        case Change.NONE:
+            return None
+
+
+# from AWS to the operator
+
+
+def _taken(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: InProgress | None) -> Result[Current]:
+    """Each step is looked at anew by the next pass. Raises Refused, Unavailable."""
+    move = next_move(_facts(one, endpoint, state))
+    match move:
+        case Move.LET_END if progress is not None:
+            return _as_before(one, aws_rotation.follow(one, endpoint, state, progress))
+        case Move.LET_END | Move.WAIT:
+            return _waits(one, state, _STILL[move], one.now + LOOK_AGAIN)
+        case Move.CANCEL:
+            one.secrets.cancel_rotation(state.arn)
+            return _waits(one, state, "AWS's rotation is cancelled", one.now)
+        case Move.TAKE_OFF:
+            one.secrets.take_off_pending(state.arn, state.pending or "")
+            return _waits(one, state, "the dead version of AWS's last rotation is taken off AWSPENDING", one.now)
+        case Move.TAKEN:
+            return report.taken_over(one, state.current or "")
+
+
+def _facts(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Facts:
+    beside = state.pending not in (None, state.current)
+    known = f"still {state.pending} {state.current} {state.rotation_enabled}"
+    still = one.world.ages.older_than(known, one.key, FUNCTION_RUNS, one.now)
+    dead = beside and still and not state.rotation_enabled and _is_dead(one, endpoint, state)
+    return Facts(state.rotation_enabled, state.function_arn is not None, beside, still, dead)
+
+
+def _is_dead(one: Pass, endpoint: Endpoint | None, state: SecretState) -> bool:
+    """A version without a value, or one that is refused; AWSCURRENT must log in (SAFETY.md A2)."""
+    if pending.login(one, endpoint, state, state.current or "") is not Verdict.OK:
+        return False
+    return pending.login(one, endpoint, state, state.pending or "") in (None, Verdict.REFUSED)
+
+
+# from the operator to AWS, or to whoever owns the secret
+
+
+def _given(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
+    """AWSPENDING is cleared first, by the rules of a rotation of ours; what is not our secret any more is left as it is."""
+    if state.pending is None or state.owner != one.world.owner(one.key):
+        return None
+    if endpoint is None:
+        raise Unavailable(Reason.UNAVAILABLE, "the rotation is handed over when the database's endpoint is known")
+    left = pending.tidy(one, endpoint, state)
+    if left is not None and left.outcome.holds is False:
+        return _as_before(one, left)
+    if left is not None:
+        return _waits(one, state, "AWSPENDING stands on an old version until AWSCURRENT has logged in", one.now + LOOK_AGAIN)
+    return _waits(one, state, "AWSPENDING is cleared", one.now)
+
+
+# what status shows meanwhile
+
+
+def _waits(one: Pass, state: SecretState, text: str, wake: datetime) -> Result[Current]:
+    rotation = one.before.rotation.model_copy(update={"held_back": None})
+    return waits(f"to method {one.spec.method}: {text}", value=Current(state.current or ""), wake=wake, rotation=rotation)
+
+
+def _as_before(one: Pass, result: Result[Current]) -> Result[Current]:
+    """The method before stays in status: the change is not carried out yet."""
+    said: Mapping[str, object] = result.status
+    rotation = said.get("rotation")
+    if not isinstance(rotation, RotationStatus):
+        return result
+    return replace(result, status={**said, "rotation": rotation.model_copy(update={"method": one.before.rotation.method})})
