@@ -25,7 +25,6 @@ WAITING = {
     Reason.UNSUPPORTED_STRATEGY: "issue 6: AlternatingUsers, DualPassword",
     Reason.OWNERSHIP_SPLIT: "issue 6: AlternatingUsers",
     Reason.CLONE_CONFLICT: "issue 6: AlternatingUsers",
-    Reason.USER_MISMATCH: "issue 6: AlternatingUsers",
 }
 
 

@@ -168,32 +168,3 @@ def test_E4_operator_refuses_a_secret_that_aws_rotates(stage: Stage) -> None:
     unchanged = ("RotationEnabled", "RotationLambdaARN", "VersionIdsToStages", "LastChangedDate")
     assert {key: after[key] for key in unchanged} == {key: described[key] for key in unchanged}
     assert (stage.writes(since), stage.password, stage.said(Kind.MIRRORED)[0]) == ([], FIRST, "True")
-
-
-@pytest.mark.parametrize("method", ["Lambda", "External"])
-def test_E4_a_method_changed_on_a_live_resource_is_refused_and_nothing_is_touched(stage: Stage, method: str) -> None:
-    stage.given_resource()
-    stage.given_function()
-    secret, since, described = stage.cluster.secret("db"), stage.last_call(), stage.described()
-    extra = {"functionArn": stage.function, "schedule": "rate(10 days)"} if method == "Lambda" else {"immediately": None}
-    spec: dict[str, object] = {"rotation": {"method": method, **extra}}
-    if method == "External":
-        name = described["Name"]
-        spec |= {"secret": {"name": name}, "user": {"name": stage.user, "passwordSecretRef": None}}
-    stage.cluster.change("db", **spec)
-    stage.look()
-    assert stage.said(Kind.READY) == ("False", "InvalidSpec")
-    assert "spec.rotation.method" in stage.message(Kind.READY)
-    assert (stage.calls(since), stage.cluster.secret("db"), stage.described()) == ([], secret, described)
-
-
-def test_E4_a_method_set_back_goes_on(stage: Stage) -> None:
-    stage.given_lambda()
-    stage.cluster.change("db", rotation={"method": "Operator", "functionArn": None})
-    stage.ask("rotate", "one")
-    assert (stage.said(Kind.READY), stage.status().requests) == (("False", "InvalidSpec"), {})
-    stage.cluster.change("db", rotation={"method": "Lambda", "functionArn": stage.function})
-    stage.settle()
-    stage.follow()
-    assert stage.answer("rotate")[0] == "Done"
-    stage.expect_one_credential()

@@ -81,7 +81,7 @@ def test_method_lambda_takes_it_over_by_its_tag_and_leaves_clock_and_password_as
     expect_followed(stage, arn)
 
 
-def test_method_operator_leaves_a_secret_alone_that_aws_rotates(stage: Stage) -> None:
+def test_E4_method_operator_leaves_a_secret_alone_that_aws_rotates_until_it_is_asked_to_take_the_rotation(stage: Stage) -> None:
     arn = given_rotation(stage)
     before = rotates(stage, arn)
     secret = {"name": f"{stage.cluster.namespace}/orders", "adoption": "Always"}
@@ -91,4 +91,10 @@ def test_method_operator_leaves_a_secret_alone_that_aws_rotates(stage: Stage) ->
     stage.settle()
     assert stage.said(Kind.ROTATION_READY) == ("False", "RotationOwnedByAWS")
     assert rotates(stage, arn) == before
-    assert stage.ask("take-rotation", "now").requests["take-rotation"].result == "Refused"
+    stage.ask("take-rotation", "now")
+    assert rotates(stage, arn) == {**before, "RotationEnabled": False}
+    stage.later(minutes=16)
+    assert stage.answer("take-rotation")[0] == "Done"
+    password = stage.password
+    assert stage.ask("rotate", "one").requests["rotate"].result == "Done"
+    assert (stage.logs_in(stage.password), stage.logs_in(password)) == (True, False)

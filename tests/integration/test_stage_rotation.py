@@ -111,17 +111,6 @@ def test_E4_a_secret_that_AWS_rotates_is_not_rotated_by_us_and_every_look_says_s
     assert rotation(scene.settled()) == "True"
 
 
-def test_E4_a_changed_method_is_refused_by_its_field_and_may_be_set_back(scene: Scene) -> None:
-    scene.given_ready()
-    arn = scene.by_hand.function_arn("f")
-    status = scene.changed(rotation={"method": "Lambda", "functionArn": arn})
-    assert "spec.rotation.method" in said(status, Kind.READY).message
-    assert said(status, Kind.STALLED).reason == "InvalidSpec"
-    assert scene.calls("RotateSecret") == 0
-    scene.changed(rotation={"method": None, "functionArn": None})
-    scene.settled()
-
-
 def test_a_rotation_that_fails_is_said_until_the_next_success_or_a_sync(scene: Scene) -> None:
     scene.given_ready()
     fault = scene.aws.control.fault("error", "PutSecretValue", code="AccessDeniedException", status=400, count=None)

@@ -10,7 +10,7 @@ from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.handover import Change, Facts, Move, change_of, next_move
 from rotated_rds.model.rotation import AWS
-from rotated_rds.model.secret import SecretState
+from rotated_rds.model.secret import PENDING, SecretState
 from rotated_rds.model.status import InProgress, Result, RotationStatus, waits
 from rotated_rds.model.verified import Current
 
@@ -55,6 +55,7 @@ def _taken(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: I
             return _waits(one, state, "AWS's rotation is cancelled", one.now)
         case Move.TAKE_OFF:
             one.secrets.take_off_pending(state.arn, state.pending or "")
+            one.world.ages.note(_place(replace(state, versions=_without_pending(state))), one.key, one.now - FUNCTION_RUNS)
             return _waits(one, state, "the dead version of AWS's last rotation is taken off AWSPENDING", one.now)
         case Move.TAKEN:
             return report.taken_over(one, state.current or "")
@@ -62,10 +63,18 @@ def _taken(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: I
 
 def _facts(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Facts:
     beside = state.pending not in (None, state.current)
-    known = f"still {state.pending} {state.current} {state.rotation_enabled}"
-    still = one.world.ages.older_than(known, one.key, FUNCTION_RUNS, one.now)
+    still = one.world.ages.older_than(_place(state), one.key, FUNCTION_RUNS, one.now)
     dead = beside and still and not state.rotation_enabled and _is_dead(one, endpoint, state)
     return Facts(state.rotation_enabled, state.function_arn is not None, beside, still, dead)
+
+
+def _place(state: SecretState) -> str:
+    """Where the labels stand, and whether AWS may move them: what has stood so for a while is still."""
+    return f"still {state.pending} {state.current} {state.rotation_enabled}"
+
+
+def _without_pending(state: SecretState) -> Mapping[str, frozenset[str]]:
+    return {version: labels - {PENDING} for version, labels in state.versions.items()}
 
 
 def _is_dead(one: Pass, endpoint: Endpoint | None, state: SecretState) -> bool:
