@@ -174,7 +174,9 @@ def test_E4_take_rotation_ends_aws_s_rotation_and_is_answered_when_ours_may_begi
     client.rotate_secret(SecretId=scene.secret_id, RotationLambdaARN=function(scene), RotateImmediately=False)
     aws_has_rotated(scene)
     assert rotation(scene.settle(LOOK)) == "False RotationOwnedByAWS"
-    status = scene.asked(take_rotation="now", rotate="then")
+    scene.aws.control.fault("error", "CancelRotateSecret", code="AccessDeniedException")
+    assert rotation(scene.asked(take_rotation="now", rotate="then")) == "False AccessDenied"
+    status = scene.settle(LOOK)
     assert (status.requests, scene.calls("CancelRotateSecret")) == ({}, 1)
     scene.restarted()
     scene.settle(LOOK)

@@ -148,6 +148,15 @@ class Journey:
         self.secret_in_aws(name, str(self.database["admin_user"]), str(self.database["admin_password"]))
         return name
 
+    def taken_over(self, name: str) -> None:
+        """From a rotation of AWS's, which somebody turned on; the operator's own begins a function's time later."""
+        arn = self.cluster.status(name)["secretArn"]
+        function = self.eye.control.function(self.eye.function_arn(f"theirs-{self.tag}"), "honest")
+        self.client.rotate_secret(SecretId=arn, RotationLambdaARN=function, RotateImmediately=False)
+        self.eye.control.rotations(arn, seconds=30, count=1)
+        self.cluster.annotate(name, take_rotation="now")
+        self.cluster.expect("AWS's rotation is off", lambda: not self.client.describe_secret(SecretId=arn)["RotationEnabled"])
+
     def told_by_the_queue(self, name: str, queue: Queue) -> None:
         """Somebody stores the same value again: a new AWSCURRENT, an event, and its message read and deleted."""
         arn = self.cluster.status(name)["secretArn"]
@@ -163,7 +172,7 @@ class Journey:
 
 
 def operator(one: Journey) -> list[Report]:
-    """Method Operator: created under a key, rotated, repaired, restored, adopted, by an administrator; queue and sweep."""
+    """Method Operator: created under a key, rotated, repaired, restored, adopted, by an administrator, taken over; queue and sweep."""
     queue, admin, user = one.eye.change_queue(f"iam-{one.tag}", one.prefix), one.administrator(), one.user()
     one.bound(Need.OPERATOR, queue=queue.url, admins=(admin,), keys=tuple(one.keys))
     with running(one.operator(ROTATED_RDS_QUEUE_URL=queue.url)):
@@ -175,15 +184,18 @@ def operator(one: Journey) -> list[Report]:
         one.restored("made", user, database=one.instance())
         one.adopted("adopted", database=one.rds_cluster())
         one.by_administrator("by-admin", admin)
+        one.taken_over("by-admin")
         for name in ("made", "adopted", "by-admin"):
             one.deleted(name)
     return [one.report()]
 
 
 def aws_rotates(one: Journey) -> list[Report]:
-    """Method Lambda, with our own function under its own policy: configured, rotated, repaired, restored, adopted."""
-    inside, function, user, admin = Aws(one.ours.facts), one.eye.function_arn(f"iam-{one.tag}"), one.user(), one.administrator()
-    one.bound(Need.LAMBDA, functions=(function,), admins=(admin,), keys=tuple(one.keys))
+    """Method Lambda, our own function under its own policy: configured, rotated, repaired, restored, adopted; an alternating one, too."""
+    inside, user, admin = Aws(one.ours.facts), one.user(), one.administrator()
+    function = one.eye.function_arn(f"iam-{one.tag}")
+    pair = one.eye.control.function(f"{function}-pair", "alternating", pause=0)
+    one.bound(Need.LAMBDA, functions=(function, pair), admins=(admin,), keys=tuple(one.keys))
     of_function = policy(by_prefix(Request((Need.FUNCTION,), one.site, one.prefix, CLUSTER, functions=(function,), keys=tuple(one.keys))))
     inside.control.policy(dict(of_function))
     environment = {**inside.environment, "ROTATED_RDS_CA_FILE": str(one.database["ca"])}
@@ -198,6 +210,9 @@ def aws_rotates(one: Journey) -> list[Report]:
         one.restored("made", user, database=one.instance(), rotation=rotation)
         one.adopted("adopted", database=one.rds_cluster(), rotation=rotation)
         one.by_administrator("by-admin", admin, rotation=rotation)
+        one.given("pair", one.user(), user={"adminSecretId": admin}, rotation={"functionArn": pair, "strategy": "AlternatingUsers"})
+        one.cluster.expect_ready("pair")
+        one.rotated("pair")
     calls = {operation: sum(codes.values()) for operation, codes in inside.control.counts().items()}
     return [one.report(), Report("Function", of_function, calls, checks_of(inside.control.rights()))]
 
