@@ -7,7 +7,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-down test node check static unit chart bed-up bed-down bed-status bench lock clean-cache
+.PHONY: help setup demo demo-down test node check static unit chart function bed-up bed-down bed-status bench lock clean-cache
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ unit:
 
 chart: ## write what is made from the chart: its README and CRD, helm/bundle, helm/kustomize
 	@$(IN) python -m tests.chart.make
+
+function: ## the rotation function as a zip for Lambda, in dist/; FOR=3.13 another Python, CA=FILE with RDS's CA bundle
+	@$(IN) python -m image.function_zip dist/rotated-rds-function.zip $(or $(FOR),3.13) $(CA)
 
 bed-up: setup ## start the bed alone; ONLY=kubernetes,postgres starts some parts
 	@$(IN) python -m tests.bed up $(if $(ONLY),--only $(ONLY)) $(if $(NAME),--name $(NAME))
