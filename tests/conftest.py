@@ -19,6 +19,7 @@ from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.kubectl import Kubectl
 from tests.bed.node.able import NOT_RUN
 from tests.bed.parts import PARTS
+from tests.bed.pki import Authority
 
 _ASKED = pytest.StashKey[list[str]]()
 
@@ -63,7 +64,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def bed(pytestconfig: pytest.Config) -> Bed:
     """The session's bed, with all parts that the chosen tests ask for."""
     ours = sessions.need(pytestconfig.stash[_ASKED])
-    os.environ["SSL_CERT_FILE"] = str(ours.authority.ca.certificate)  # libpq reads all of the machine's own CAs for each login: 20 ms
+    # libpq reads all of the machine's own CAs for each login, 20 ms: another's one stands for them.
+    os.environ["SSL_CERT_FILE"] = str(Authority(ours.folder / f"pki-elsewhere-{os.getpid()}").ca.certificate)
     return ours
 
 
