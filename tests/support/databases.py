@@ -32,6 +32,9 @@ class Options:
 
 _PLAIN = Options()
 
+_ONE_AT_A_TIME = "SELECT pg_advisory_lock(1, 1)"
+"""To the end of the session: PostgreSQL refuses two that change a database's rights at once (`tuple concurrently updated`)."""
+
 
 def new_user(facts: Facts, name: str, password: str, options: Options = _PLAIN) -> None:
     """Create a user as an administrator by hand would; nothing of it reaches the logs."""
@@ -78,6 +81,7 @@ def drop_user(facts: Facts, name: str) -> None:
             for account in _accounts(root, name):
                 root.run(f"DROP USER {account}")
         elif root.run("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]):
+            root.run(_ONE_AT_A_TIME)
             with as_root(server, rds.DATABASE) as app:
                 app.run(f"DROP OWNED BY {app.quote(name)}")
             root.run(f"DROP OWNED BY {root.quote(name)}")
@@ -141,6 +145,7 @@ def through(facts: Facts, port: int) -> Facts:
 def _new_role(root: Session, name: str, password: str, options: Options) -> None:
     role = root.quote(name)
     root.run(f"CREATE ROLE {role} LOGIN PASSWORD {_literal(password)} {options.clauses}")
+    root.run(_ONE_AT_A_TIME)
     root.run(f"GRANT ALL ON DATABASE {rds.DATABASE} TO {role}")
     if options.tls_only:
         root.run(f"GRANT {TLS_ONLY} TO {role}")
