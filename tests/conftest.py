@@ -20,6 +20,7 @@ from tests.bed.kubectl import Kubectl
 from tests.bed.node.able import NOT_RUN
 from tests.bed.parts import PARTS
 from tests.bed.pki import Authority
+from tests.support.nursery import nursery
 
 _ASKED = pytest.StashKey[list[str]]()
 
@@ -61,12 +62,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def bed(pytestconfig: pytest.Config) -> Bed:
-    """The session's bed, with all parts that the chosen tests ask for."""
+def bed(pytestconfig: pytest.Config) -> Generator[Bed]:
+    """The session's bed, with all parts that the chosen tests ask for; a worker forks its operators from one that has imported all."""
     ours = sessions.need(pytestconfig.stash[_ASKED])
     # libpq reads all of the machine's own CAs for each login, 20 ms: another's one stands for them.
     os.environ["SSL_CERT_FILE"] = str(Authority(ours.folder / f"pki-elsewhere-{os.getpid()}").ca.certificate)
-    return ours
+    with nursery(ours) as forking:
+        yield forking
 
 
 def _fixture_of(part: str) -> Callable[[Bed], Facts]:

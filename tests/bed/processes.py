@@ -87,10 +87,14 @@ class Processes:
                 cwd=cwd,
             )
         _CHILDREN.append(child)
-        started = started_at(child.pid)
+        return self.record(name, child.pid, ending)
+
+    def record(self, name: str, pid: int, ending: signal.Signals = signal.SIGTERM) -> Recorded:
+        """Remember a process that has just begun. Raises BedError with its last words when it has ended."""
+        started = started_at(pid)
         if started is None:
             raise BedError(f"{name} ended at once: {self.tail(name)}")
-        recorded = Recorded(name, child.pid, started, self._part, int(ending))
+        recorded = Recorded(name, pid, started, self._part, int(ending))
         with self._file.open("a") as file:
             file.write(json.dumps(asdict(recorded)) + "\n")
         return recorded

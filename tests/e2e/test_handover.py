@@ -20,7 +20,7 @@ def test_A4_A6_sigterm_in_mid_rotation_hands_it_over_and_no_effect_happens_twice
     bed: Bed, aws: Facts, postgres: Facts, namespace: str, call: str, late: bool
 ) -> None:
     assert aws
-    with lane(bed, namespace, postgres, forked=False, ROTATED_RDS_LEADER_ELECT="true") as one, ThreadPoolExecutor(1) as pool:
+    with lane(bed, namespace, postgres, ROTATED_RDS_LEADER_ELECT="true") as one, ThreadPoolExecutor(1) as pool:
         one.given_user("db")
         one.given_resource("db")
         until("the first credential is there", lambda: at_rest(one, "db", None), seconds=60)

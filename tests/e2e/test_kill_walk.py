@@ -67,7 +67,7 @@ def test_A1_E1_a_creation_killed_at_any_call_ends_with_one_secret_and_one_versio
 
 @parts("postgres")
 def test_A4_A6_the_standby_finishes_the_rotation_of_a_killed_leader(bed: Bed, postgres: Facts, namespace: str) -> None:
-    with lane(bed, namespace, postgres, forked=False, ROTATED_RDS_LEADER_ELECT="true") as one:
+    with lane(bed, namespace, postgres, ROTATED_RDS_LEADER_ELECT="true") as one:
         one.given_user("db")
         one.given_resource("db")
         until("the first credential is there", lambda: at_rest(one, "db", None), seconds=30)

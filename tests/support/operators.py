@@ -17,6 +17,7 @@ from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.paths import REPO
 from tests.bed.processes import Recorded, until
 from tests.support.aws import Aws
+from tests.support.nursery import OPERATOR
 from tests.support.releases import HOME, identity, install
 
 OPEN = "mode: Open\nrules:\n- {namespaces: ['*'], hosts: [localhost, 127.0.0.1]}\n"  # loopback must be named, in Open too
@@ -67,7 +68,7 @@ class Operator:
             "ROTATED_RDS_LOG_FORMAT": "text",
         }
         environment = {**_plain_environment(), **self.aws.environment, **settings, **self.environment}
-        self.process = self.bed.processes.start(self.name, [sys.executable, "-m", "rotated_rds", "run"], env=environment)
+        self.process = self.bed.processes.start(self.name, [sys.executable, *OPERATOR], env=environment)
         return self
 
     def ready(self) -> "Operator":

@@ -11,6 +11,7 @@ from tests.bed import session
 from tests.bed.api import Api
 from tests.bed.bed import Bed
 from tests.bed.kubeconfig import admin_kubeconfig
+from tests.support.nursery import nursery
 from tests.support.walk.traps import How
 from tests.support.walk.walks import Walk, What
 
@@ -52,7 +53,8 @@ def _walk(bed_name: str, walk: Walk) -> tuple[int, float, str]:
     api, namespace = Api(admin_kubeconfig(bed)), f"walk-{secrets.token_hex(4)}"
     api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     try:
-        return walk.run(bed, namespace), time.monotonic() - began, ""
+        with nursery(bed) as forking:
+            return walk.run(forking, namespace), time.monotonic() - began, ""
     except Exception as error:  # noqa: BLE001  one walk that fails does not stop the others
         return 0, time.monotonic() - began, f"FAILED: {type(error).__name__}: {error}"
     finally:

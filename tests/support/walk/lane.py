@@ -17,7 +17,6 @@ from tests.support.releases import identity, install
 from tests.support.resources import Cluster, Json, a_resource
 from tests.support.tcp import Relay
 from tests.support.walk.gate import Gate
-from tests.support.walk.nursery import nursery
 from tests.support.walk.traps import ApiTrap, AwsTrap, How, SqlTrap, Trap
 
 # A Lease would cost 15 s a kill (one test of its own waits for it); a sweep would be a call that no rotation makes.
@@ -92,7 +91,7 @@ class Lane:
 
 
 @contextlib.contextmanager
-def lane(bed: Bed, namespace: str, database: Facts, *, forked: bool = True, gated: bool = False, **settings: str) -> Generator[Lane]:
+def lane(bed: Bed, namespace: str, database: Facts, *, gated: bool = False, **settings: str) -> Generator[Lane]:
     """A running operator for one namespace, ended at the end.
 
     gated: with a trap for its writes to the API server, whose door costs a handshake a request.
@@ -102,12 +101,12 @@ def lane(bed: Bed, namespace: str, database: Facts, *, forked: bool = True, gate
     install(api)
     aws = Aws(bed.facts()["aws"])
     release = f"walk-{secrets.token_hex(4)}"
-    with Relay(int(str(database["port"]))) as relay, Gate(bed) as gate, nursery(bed) if forked else contextlib.nullcontext(bed) as parent:
+    with Relay(int(str(database["port"]))) as relay, Gate(bed) as gate:
         kubeconfig = identity(bed, release, (namespace,))
         if gated:
             kubeconfig = gate.kubeconfig(kubeconfig, bed.folder / "kubeconfigs" / f"{release}.gated.kubeconfig")
         operator = Operator(
-            parent,
+            bed,
             aws,
             (namespace,),
             release=release,

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -16,35 +17,45 @@ from tests.bed.bed import Bed
 from tests.bed.paths import REPO
 from tests.bed.processes import Processes, Recorded, started_at, until
 
+OPERATOR = ["-m", "rotated_rds", "run"]
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 class Nursery(Processes):
-    """Starts operators, and nothing else. Each is a process and a session of its own, which kill -9 ends as any other."""
+    """Starts a bed's processes; an operator is forked from one that has imported all.
+
+    It is a session of its own, which kill -9 ends as any other. No fork outlives the process that asked for it.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        path = os.pathsep.join([str(REPO / "operator"), str(REPO)])
-        environment = {**os.environ, "PYTHONPATH": path}
-        self._mother = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.walk.nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-        )
+        self._mother: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
 
-    def start(self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, **_: Any) -> Recorded:
-        assert list(argv[1:]) == ["-m", "rotated_rds", "run"]
-        assert env is not None
-        assert self._mother.stdin is not None
-        assert self._mother.stdout is not None
-        self._mother.stdin.write(json.dumps({"environment": dict(env), "log": str(self.log(name))}) + "\n")
-        self._mother.stdin.flush()
-        pid = int(self._mother.stdout.readline())
-        until(f"{name} is a session of its own", lambda: started_at(pid) is None or os.getsid(pid) == pid, seconds=10, every=0.005)
-        started = started_at(pid)
-        assert started is not None, self.tail(name)
-        return Recorded(name, pid, started)
+    def start(self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, **how: Any) -> Recorded:
+        if list(argv[1:]) != OPERATOR or env is None:
+            return super().start(name, argv, env=env, **how)
+        pid = self._born({"environment": dict(env), "log": str(self.log(name))})
+        until(f"{name} is a session of its own", lambda: started_at(pid) is None or os.getsid(pid) == pid, seconds=30, every=0.005)
+        return self.record(name, pid)
+
+    def _born(self, wanted: dict[str, Any]) -> int:
+        with self._lock:
+            if self._mother is None:
+                path = os.pathsep.join([str(REPO / "operator"), str(REPO)])
+                command = [sys.executable, "-m", "tests.support.nursery"]
+                environment = {**os.environ, "PYTHONPATH": path}
+                self._mother = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+            assert self._mother.stdin is not None
+            assert self._mother.stdout is not None
+            self._mother.stdin.write(json.dumps(wanted) + "\n")
+            self._mother.stdin.flush()
+            return int(self._mother.stdout.readline())
 
     def close(self) -> None:
         """End the mother, and with her what is left of her children."""
+        if self._mother is None:
+            return
         assert self._mother.stdin is not None
         assert self._mother.stdout is not None
         self._mother.stdin.close()
@@ -54,7 +65,7 @@ class Nursery(Processes):
 
 @contextlib.contextmanager
 def nursery(bed: Bed) -> Generator[Bed]:
-    """The same bed, whose operators are forked; none outlives the block, nor the process that asked for them."""
+    """The same bed, whose operators are forked."""
     same = Bed(bed.name)
     same.processes = forks = Nursery(bed.folder)
     try:
