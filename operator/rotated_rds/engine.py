@@ -30,7 +30,7 @@ class About:
     identity: AwsIdentity
     arn: str | None
     version: str | None
-    foreign: bool
+    method: str | None
     ties: Ties
 
     @classmethod
@@ -38,8 +38,7 @@ class About:
         aws, rotation, status = part(body, "spec", "aws"), part(body, "spec", "rotation"), part(body, "status")
         key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
         identity = AwsIdentity.of(key, aws.get("region"), aws.get("roleArn"), aws.get("externalId"), cluster)
-        foreign = rotation.get("method") == "External"
-        return cls(identity, status.get("secretArn"), status.get("versionId"), foreign, Ties.of(key, body))
+        return cls(identity, status.get("secretArn"), status.get("versionId"), rotation.get("method"), Ties.of(key, body))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,9 +136,9 @@ class Engine:
         """Whose secrets are to be swept."""
         return {entry.about.identity for entry in self._entries.values() if entry.about.arn}
 
-    def reads_foreign(self, identity: AwsIdentity) -> bool:
-        """Whether a resource follows a secret that does not carry our owner tag (method External)."""
-        return any(entry.about.foreign and entry.about.identity == identity for entry in self._entries.values())
+    def follows(self, identity: AwsIdentity, method: str) -> bool:
+        """Whether a resource has this method, whose secrets do not carry our owner tag: External, RDSManaged."""
+        return any(entry.about.method == method and entry.about.identity == identity for entry in self._entries.values())
 
     def keys_of(self, secret: str) -> list[Key]:
         """Who has this secret. secret: an ARN, a partial ARN or a name."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rotated_rds import metrics
-from rotated_rds.acts import steady
+from rotated_rds.acts import cleanup, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.apiserver import Conflict, Gone
 from rotated_rds.clients.events import Recorder
@@ -19,7 +19,7 @@ from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, 
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Method, Spec
 from rotated_rds.model.status import Kind, Notice, Status
-from rotated_rds.reconcile import Reconciled, reconcile, refused, untouched
+from rotated_rds.reconcile import Reconciled, leaving, reconcile, refused, untouched
 
 log = logging.getLogger(__name__)
 Body = Mapping[str, Any]
@@ -82,7 +82,10 @@ class Passes:
 
     def _run(self, body: Body, resource: Resource, before: Status, hint: Hint) -> End:
         if resource.deleting and before.rotation.in_progress is None:
-            return self._let_go(body, resource)
+            return self._let_go(body, resource, before)
+        if cleanup.deletes(resource) and not resource.held_for_cleanup and not resource.deleting:
+            body = self.world.kubernetes.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], resource.resource_version)
+            resource, before = read_resource(body)
         done = self._reconcile(resource, before, hint)
         return self._write(body, resource, before, done)
 
@@ -107,7 +110,7 @@ class Passes:
             return True
         if steady.in_doubt(one):
             return True
-        if one.spec.method is Method.LAMBDA and rotation.in_window(one.resource, one.spec, before, one.now):
+        if one.spec.rotated_by_aws and rotation.in_window(one.resource, one.spec, before, one.now):
             return True
         first = one.spec.rotation.immediately is not False and not one.world.ages.known("first", one.key)
         return rotation.due(one.resource, one.spec, before, one.now, created_by_us=first) is not None
@@ -115,7 +118,9 @@ class Passes:
     def _write(self, body: Body, resource: Resource, before: Status, done: Reconciled) -> End:
         """Finalizer before the status that begins a rotation, after the status that ends it (SAFETY.md A6)."""
         ours = done.status.rotation.in_progress
-        holds = ours is not None and ours.cause != rotation.AWS
+        rotates = ours is not None and ours.cause != rotation.AWS
+        unknown = resource.spec is None and resource.held_for_cleanup  # what it wants of its AWS secret cannot be read now
+        holds = rotates or unknown or cleanup.deletes(resource)
         after = body
         if holds and not resource.held_for_cleanup and not resource.deleting:
             after = self.world.kubernetes.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], resource.resource_version)
@@ -125,10 +130,28 @@ class Passes:
             self.recorder.record(resource, notice)
         if not holds and resource.held_for_cleanup:
             after = self._release(after)
-        return End(after, done.wake, done.troubled, done.versions, pressing=under_way(done.status))
+        wake = self.clock() if resource.deleting and holds and not rotates else done.wake  # its AWS secret goes next
+        return End(after, wake, done.troubled, done.versions, pressing=under_way(done.status))
 
-    def _let_go(self, body: Body, resource: Resource) -> End:
-        return End(self._release(body) if resource.held_for_cleanup else body)
+    def _let_go(self, body: Body, resource: Resource, before: Status) -> End:
+        """No rotation is under way: the AWS secret goes first, if it is to go, then the resource."""
+        if not resource.held_for_cleanup:
+            return End(body)
+        if resource.spec is None and before.secret_arn:
+            self.recorder.record(
+                resource, Notice(True, Reason.INVALID_SPEC, f"deleted with a spec that cannot be read: {before.secret_arn} is left in AWS")
+            )
+        if resource.spec is None or not cleanup.deletes(resource):
+            return End(self._release(body))
+        one = Pass(self.world, resource, resource.spec, before, self.clock(), clock=self.clock)
+        left = cleanup.run(one)
+        if isinstance(left, cleanup.Waits):
+            done = leaving(before, left.outcome, resource.generation, one.now, left.wake)
+            after = self.world.kubernetes.put_status(resource.key, done.status.body()) if done.status.body() != before.body() else body
+            return End(after, done.wake, done.troubled)
+        for notice in left.notices:
+            self.recorder.record(resource, notice)
+        return End(self._release(body))
 
     def _release(self, body: Body) -> Body:
         place = body["metadata"]

@@ -127,7 +127,7 @@ def fold(
 def suspended_text(one: Pass) -> str | None:
     if not one.spec.suspend:
         return None
-    aws = "; AWS's own schedule goes on" if one.spec.rotation.function_arn else ""
+    aws = "; AWS's own schedule goes on" if one.spec.rotated_by_aws else ""
     return f"spec.suspend is true: nothing new is started{aws}"
 
 
@@ -135,6 +135,12 @@ def untouched(one: Pass) -> Reconciled:
     """Suspended and nothing under way: every stage keeps its word."""
     outcomes = {kind: kept(one.before.condition(kind)) for kind in STAGES}
     return Reconciled(fold(one.before, {}, outcomes, one.resource.generation, one.now, suspended=suspended_text(one)), None, troubled=False)
+
+
+def leaving(before: Status, outcome: Outcome, generation: int, now: datetime, wake: datetime | None) -> Reconciled:
+    """A resource that is being deleted, while its AWS secret is not gone yet."""
+    outcomes = {kind: kept(before.condition(kind)) for kind in STAGES} | {Kind.SECRET_READY: outcome}
+    return Reconciled(fold(before, {}, outcomes, generation, now, suspended=None), wake, troubled=wake is None)
 
 
 def refused(before: Status, problem: Problem, generation: int, now: datetime) -> Reconciled:

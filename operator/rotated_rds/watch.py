@@ -63,14 +63,18 @@ class Watch:
             await asyncio.sleep(1.0)
 
     async def _sweep(self, identity: AwsIdentity) -> None:
-        filters: Sequence[Mapping[str, object]] = (
-            () if self.engine.reads_foreign(identity) else ({"Key": "tag-key", "Values": [OWNER_TAG]},)
-        )
-        secrets = SecretsManager(self.sessions.of(identity))
-        found = await asyncio.to_thread(lambda: list(secrets.sweep(filters)))
+        secrets, lists = SecretsManager(self.sessions.of(identity)), self._lists(identity)
+        found = await asyncio.to_thread(lambda: [state for filters in lists for state in secrets.sweep(filters)])
         for state in found:
             self._compare(state)
         metrics.LAST_SWEEP.set_to_current_time()
+
+    def _lists(self, identity: AwsIdentity) -> Sequence[Sequence[Mapping[str, object]]]:
+        """The filters of each list: all secrets where somebody else's are followed, else those with our tag, and RDS's own."""
+        if self.engine.follows(identity, "External"):
+            return ((),)
+        ours, rds = ({"Key": "tag-key", "Values": [OWNER_TAG]},), ({"Key": "owning-service", "Values": ["rds"]},)
+        return (ours, rds) if self.engine.follows(identity, "RDSManaged") else (ours,)
 
     def _compare(self, state: SecretState) -> None:
         """Poke who has this secret, if it looks different from last time."""

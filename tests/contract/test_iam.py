@@ -21,6 +21,12 @@ ALSO = {
     "secretsmanager:PutSecretValue": {"secretsmanager:PutSecretValue", "kms:GenerateDataKey", "kms:Decrypt"},
     "secretsmanager:UpdateSecret": {"secretsmanager:UpdateSecret", "kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"},
     "secretsmanager:RotateSecret": {"secretsmanager:RotateSecret", "lambda:InvokeFunction"},
+    "secretsmanager:ReplicateSecretToRegions": {
+        "secretsmanager:ReplicateSecretToRegions",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "kms:Encrypt",
+    },
 }
 ASSUMED = {"sts:AssumeRole", "sts:TagSession"}  # botocore's own call, for spec.aws.roleArn
 # Actions, resource types and the condition keys that we use, from AWS's service authorization reference, as of November 2026.
@@ -40,6 +46,11 @@ AWS_KNOWS: dict[str, tuple[str | None, set[str]]] = {
     "secretsmanager:UpdateSecretVersionStage": ("secret", {TAGS, FUNCTION}),
     "secretsmanager:CancelRotateSecret": ("secret", {TAGS, FUNCTION}),
     "secretsmanager:RotateSecret": ("secret", {TAGS, FUNCTION, "secretsmanager:RotationLambdaARN"}),
+    "secretsmanager:ReplicateSecretToRegions": ("secret", {TAGS, FUNCTION}),
+    "secretsmanager:RemoveRegionsFromReplication": ("secret", {TAGS, FUNCTION}),
+    "secretsmanager:GetResourcePolicy": ("secret", {TAGS, FUNCTION}),
+    "secretsmanager:PutResourcePolicy": ("secret", {TAGS, FUNCTION}),
+    "secretsmanager:DeleteSecret": ("secret", {TAGS, FUNCTION, "secretsmanager:ForceDeleteWithoutRecovery"}),
     "lambda:InvokeFunction": ("function", set()),
     "lambda:GetFunctionConfiguration": ("function", set()),
     "lambda:GetPolicy": ("function", set()),
@@ -123,6 +134,7 @@ ONLY = {
     Guard.OURS: "the secret's owner tag is this cluster's",
     Guard.NOBODYS: "the secret has no owner tag",
     Guard.OFFERED: "its adoption tag offers it to this cluster",
+    Guard.RECOVERABLE: "with a recovery window",
     Guard.OUR_FUNCTIONS: "with one of these functions",
     Guard.VIA_SECRETS_MANAGER: "through Secrets Manager",
     Guard.ROTATED_BY_US: "the secret is rotated by this function",

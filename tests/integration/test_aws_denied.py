@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rotated_rds.model.iam import METHODS, RIGHTS, Document, Need, policy
+from rotated_rds.model.iam import FEATURES, METHODS, RIGHTS, Document, Need, policy
 from rotated_rds.model.policies import Request, Site, by_prefix, trust_role
 from rotated_rds.model.secret import ADOPT_TAG, OWNER_TAG
 from rotated_rds.model.status import Kind, Status
@@ -16,6 +16,7 @@ from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.support.databases import can_log_in
 from tests.support.iam.report import without
+from tests.support.masters import Managed
 from tests.support.scene import FIRST, LOOK, Scene
 
 INSTANCE = {"instance": "bed-postgres", "host": None, "engine": None, "port": None}
@@ -23,8 +24,10 @@ MET_BY_THE_WATCH = {"secretsmanager:ListSecrets", "sqs:ReceiveMessage", "sqs:Del
 NEVER_REFUSED = {"kms:Encrypt"}  # AWS goes on without it, and does less
 ONLY_SAID = {"lambda:GetFunctionConfiguration", "lambda:GetPolicy"}  # tests/integration/test_function_preflight.py
 MET_BY_A_CHANGE = {"secretsmanager:CancelRotateSecret"}  # tests/integration/test_method_change.py
-OF_THE_FUNCTION = {"Step"}
+WITH_THE_RESOURCE = {"Delete", "ForceDelete"}
 KMS = "the secret's KMS key"
+READER = {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [READER]})
 
 
 @dataclass
@@ -97,6 +100,13 @@ class Case:
         self.scene.by_hand.control.place(cluster=self.scene.user.replace("_", "-"), engine="postgres", **where)
         self.nothing()
 
+    def a_managed_master(self) -> None:
+        self.master = Managed(self.scene.by_hand, self.scene.database).given().turned_on()
+
+    def managed(self) -> None:
+        rotation = {"method": "RDSManaged", "immediately": None, "schedule": "rate(30 days)"}
+        self.applied(database={**INSTANCE, "instance": self.master.name}, user=None, rotation=rotation)
+
     @property
     def by_cluster(self) -> dict[str, Any]:
         return {**INSTANCE, "instance": None, "cluster": self.scene.user.replace("_", "-")}
@@ -110,7 +120,8 @@ def request(scene: Scene, key: str, function: str) -> Request:
     site = Site(scene.aws.region, scene.aws.account)
     role, admin = f"arn:aws:iam::{site.account}:role/{scene.user}", f"admins/{scene.user}"
     prefix = f"{scene.cluster.namespace}/"
-    return Request(METHODS, site, prefix, "bed", admins=(admin,), functions=(function,), keys=(key,), roles=(role,))
+    needs = (*METHODS, Need.RDS_MANAGED, *FEATURES)
+    return Request(needs, site, prefix, "bed", admins=(admin,), functions=(function,), keys=(key,), roles=(role,))
 
 
 Step = Callable[[Case], Any]
@@ -137,6 +148,23 @@ TABLE: dict[tuple[str, str], tuple[Step, Step]] = {
     ("Change", "secretsmanager:PutSecretValue"): (Case.ready, Case.rotate),
     ("Change", "secretsmanager:UpdateSecretVersionStage"): (Case.ready, Case.rotate),
     ("Rotate", "secretsmanager:RotateSecret"): (Case.nothing, lambda case: case.applied(rotation=case.by_lambda)),
+    ("RotateManaged", "secretsmanager:RotateSecret"): (Case.a_managed_master, Case.managed),
+    ("Change", "secretsmanager:ReplicateSecretToRegions"): (
+        Case.ready,
+        lambda case: case.scene.cluster.change("db", secret={"replicaRegions": [{"region": "us-west-2"}]}),
+    ),
+    ("Change", "secretsmanager:RemoveRegionsFromReplication"): (
+        lambda case: case.ready(secret={"replicaRegions": [{"region": "us-west-2"}]}),
+        lambda case: case.scene.cluster.change("db", secret={"replicaRegions": []}),
+    ),
+    ("Change", "secretsmanager:GetResourcePolicy"): (
+        Case.ready,
+        lambda case: case.scene.cluster.change("db", secret={"resourcePolicy": POLICY}),
+    ),
+    ("Change", "secretsmanager:PutResourcePolicy"): (
+        Case.ready,
+        lambda case: case.scene.cluster.change("db", secret={"resourcePolicy": POLICY}),
+    ),
     ("Invoke", "lambda:InvokeFunction"): (Case.nothing, lambda case: case.applied(rotation=case.by_lambda)),
     ("Instances", "rds:DescribeDBInstances"): (Case.nothing, lambda case: case.applied(database=INSTANCE)),
     ("Clusters", "rds:DescribeDBClusters"): (Case.a_cluster, lambda case: case.applied(database=case.by_cluster)),
@@ -149,7 +177,8 @@ TABLE: dict[tuple[str, str], tuple[Step, Step]] = {
 
 def test_the_table_holds_every_right_whose_lack_a_resource_can_show() -> None:
     rows = {(right.statement, right.action) for right in RIGHTS if right.needed_by != frozenset({Need.FUNCTION})}
-    assert set(TABLE) == {row for row in rows if row[1] not in MET_BY_THE_WATCH | NEVER_REFUSED | ONLY_SAID | MET_BY_A_CHANGE}
+    elsewhere = MET_BY_THE_WATCH | NEVER_REFUSED | ONLY_SAID | MET_BY_A_CHANGE
+    assert set(TABLE) == {row for row in rows if row[1] not in elsewhere and row[0] not in WITH_THE_RESOURCE}
 
 
 def denials(status: Status) -> list[str]:
@@ -188,3 +217,16 @@ def test_a_right_that_is_taken_away_is_named_and_missed_no_more_when_it_returns(
     assert denials(status) == []
     assert status.condition(Kind.READY)
     assert can_log_in(case.scene.database, case.scene.content["username"], case.scene.content["password"])
+
+
+@pytest.mark.parametrize(("window", "gone"), [(7, ("Delete", "ForceDelete")), (0, ("ForceDelete",))])
+def test_without_the_right_to_delete_the_resource_stays_and_says_so(window: int, gone: tuple[str, ...], case: Case) -> None:
+    action = "secretsmanager:DeleteSecret"
+    case.ready(secret={"deletionPolicy": "Delete", "recoveryWindowDays": window})
+    case.bind(*((statement, action) for statement in gone))
+    case.scene.cluster.delete("db")
+    (said,) = denials(case.scene.settle())
+    assert action in said
+    case.bind()
+    case.scene.passes.passes.run(case.scene.cluster.resource("db"), LOOK)
+    case.scene.waits_for("it is gone", lambda: case.scene.cluster.api.get(case.scene.cluster.path("rotatedrdssecrets", "db")) is None)

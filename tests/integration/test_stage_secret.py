@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rotated_rds.model.secret import ADOPT_TAG, OWNER_TAG, token
+from rotated_rds.model.secret import ADOPT_TAG, CREATED_TAG, OWNER_TAG, token
 from rotated_rds.model.status import Kind
 from rotated_rds.model.tenancy import parse
 from tests.bed.api import Api
@@ -60,7 +60,8 @@ def test_E1_a_first_password_that_logs_in_becomes_the_secret(scene: Scene) -> No
         "password": FIRST,
     }
     assert version == status.version_id == token(f"{scene.aws.account}/{scene.aws.region}/{scene.secret_id}", "create", 0)
-    assert tags(scene) == {OWNER_TAG: owner(scene), "managed-by": "rotated-rds-operator", "team": "a"}
+    made = {OWNER_TAG: owner(scene), CREATED_TAG: owner(scene), "managed-by": "rotated-rds-operator"}
+    assert tags(scene) == {**made, "team": "a"}
     assert described(scene)["Description"] == "orders"
     assert scene.events("SecretCreated") == [f"AWS secret {status.secret_arn}"]
 
@@ -297,7 +298,8 @@ def test_description_and_tags_that_drift_are_put_right_and_others_are_left(scene
     client.untag_resource(SecretId=scene.secret_id, TagKeys=["managed-by"])
     scene.settled(LOOK)
     assert described(scene)["Description"] == "orders"
-    assert tags(scene) == {OWNER_TAG: owner(scene), "managed-by": "rotated-rds-operator", "team": "a", "theirs": "kept"}
+    made = {OWNER_TAG: owner(scene), CREATED_TAG: owner(scene), "managed-by": "rotated-rds-operator"}
+    assert tags(scene) == {**made, "team": "a", "theirs": "kept"}
     assert scene.calls("PutSecretValue") == 0
 
 

@@ -273,6 +273,10 @@ class Control:
         """Make or move an RDS instance or cluster: see tests/bed/aws/rds.py, place()."""
         return self.ask("POST", "rds", wanted)
 
+    def master(self, **wanted: object) -> Json:
+        """How RDS rotates the master's password of an `instance` or `cluster`: see tests/bed/aws/masters.py, order()."""
+        return self.ask("POST", "masters", wanted)
+
     def remove(self, **wanted: object) -> None:
         """Delete the RDS `instance` or `cluster`."""
         self.ask("DELETE", "rds", wanted)

@@ -281,7 +281,16 @@ async def test_only_resources_with_a_known_secret_are_swept_for() -> None:
     assert bench.engine.identities() == set()
     bench.engine.poke(KEY, a_body(secretArn=ARN))
     assert bench.engine.identities() == {AwsIdentity()}
-    assert not bench.engine.reads_foreign(AwsIdentity())
+    assert not bench.engine.follows(AwsIdentity(), "External")
+
+
+async def test_it_is_known_whose_secrets_carry_no_tag_of_ours() -> None:
+    bench = Bench()
+    managed = {**a_body(secretArn=ARN), "spec": {"rotation": {"method": "RDSManaged"}}}
+    bench.engine.poke(KEY, managed)
+    assert bench.engine.follows(AwsIdentity(), "RDSManaged")
+    assert not bench.engine.follows(AwsIdentity("us-west-2"), "RDSManaged")
+    assert not bench.engine.follows(AwsIdentity(), "External")
 
 
 async def test_what_a_pass_left_is_told_to_who_listens() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from rotated_rds.acts import preflight, report
 from rotated_rds.acts.creation import created_by_us
-from rotated_rds.acts.dependents import held_back, hold_facts
+from rotated_rds.acts.dependents import held_back, hold_facts, not_held
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.model import rotation
@@ -73,8 +73,8 @@ def _at_rest(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result
     current, ours = state.current or "", created_by_us(state)
     if one.before.version_id is None and rotation.wants_first(one.spec, one.before, created_by_us=ours):
         return report.before_first(current)
-    due_now = _due(one, created=ours)
-    if due_now is not None and (begun := _begin(one, state, due_now)) is not None:
+    due_now = due(one, created=ours)
+    if due_now is not None and (begun := begin(one, state, due_now)) is not None:
         return begun
     try:
         told = _configure(one, state)
@@ -83,7 +83,8 @@ def _at_rest(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result
     return replace(_idle(one, endpoint, state), notices=told)
 
 
-def _due(one: Pass, *, created: bool) -> Due | None:
+def due(one: Pass, *, created: bool) -> Due | None:
+    """What AWS is to be asked for now: a request, or the first rotation."""
     if one.request is not None and one.asks(*ROTATES):
         name, text = one.request
         return Due(Kind.FORCED if name == "force-rotate" else Kind.REQUEST, text)
@@ -105,14 +106,14 @@ def _configure(one: Pass, state: SecretState) -> Sequence[Notice]:
     if configured(one.spec, state):
         return ()
     try:
-        one.secrets.rotate(state.arn, function_arn=_function(one), rules=_rules(one, state), immediately=False)
+        one.secrets.rotate(state.arn, function_arn=_function(one), rules=rules(one, state), immediately=False)
     except WrongState as wrong:
         raise Refused(Reason.ROTATION_FAILED, f"AWS will not change the rotation now: {wrong.message}") from None
     one.world.ages.note("tested", one.key, one.now)
     return (_configured(one),)
 
 
-def _rules(one: Pass, state: SecretState) -> dict[str, str]:
+def rules(one: Pass, state: SecretState) -> dict[str, str]:
     """What to write with the function's ARN; nothing where AWS has it already, or the spec does not say."""
     schedule = rotation.schedule_of(one.spec)
     return aws_rules(schedule) if schedule and not (state.rotation_enabled and same_rules(state.rules, schedule)) else {}
@@ -124,7 +125,7 @@ def _configured(one: Pass) -> Notice:
     return Notice(False, "RotationConfigured", f"AWS rotates with {one.spec.rotation.function_arn}: {when}")
 
 
-def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | None:
+def begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | None:
     """A rotation that we ask AWS for: written down, then asked for by the next pass; held back like our own.
 
     None while a hold keeps it from beginning and AWS is still to be configured: that waits for nobody.
@@ -149,11 +150,8 @@ def _pending(one: Pass, state: SecretState, pending: str) -> Result[Current]:
         return report.idle(one, current, wake=one.now + FOLLOW)
     if any(line.version_id == pending and line.result == "Failed" for line in one.before.history):
         return report.stuck(one, Current(current), stuck_text(one, pending), wake=one.now + timedelta(minutes=1))
-    facts = hold_facts(one)
-    held = [*facts.rollouts, *facts.jobs]
-    notices = (Notice(True, "NotOurs", f"AWS's own clock rotates although {', '.join(held[:5])} would have held it back"),) if held else ()
     progress = InProgress(version_id=pending, since=one.now, cause=AWS, started_from=current, step="aws")
-    return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=notices)
+    return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=not_held(one))
 
 
 def stuck_text(one: Pass, version: str) -> str:
@@ -213,7 +211,7 @@ def _ask(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: InP
         one.secrets.rotate(
             state.arn,
             function_arn=_function(one),
-            rules=_rules(one, state),
+            rules=rules(one, state),
             immediately=True,
             token=progress.version_id,
         )

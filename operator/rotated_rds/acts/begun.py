@@ -32,7 +32,12 @@ def proof(one: Pass) -> Rule | None:
 
 
 def undone(one: Pass, why: str) -> Result[Current] | None:
-    """The rotation has got no further than status: it ends here. None while that is not sure."""
+    """The rotation has got no further than status: it ends here. None while that is not sure.
+
+    One that AWS carries out, AWS brings to its end: it is no longer followed.
+    """
+    if one.spec.rotated_by_aws and one.before.rotation.in_progress is not None:
+        return report.failed(one, one.before.version_id or "", one.before.rotation.in_progress, Reason.NOT_ALLOWED, why)
     seen = _seen(one)
     if seen is None or seen[1].current is None:
         return None

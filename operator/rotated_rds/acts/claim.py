@@ -6,20 +6,33 @@ from rotated_rds.clients.deadline import Deadline
 from rotated_rds.model.claims import Claim
 from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason, Refused, Unavailable
+from rotated_rds.model.spec import Method
 
 
-def stake(one: Pass, endpoint: Endpoint | None) -> None:
-    """Claim (endpoint, user), under every name of the endpoint. Raises Refused(UserConflict), Unavailable."""
-    if endpoint is None or not one.spec.user.name or not one.spec.writes:
+def stake(one: Pass, endpoint: Endpoint | None, master: str | None = None) -> None:
+    """Claim (endpoint, user), under every name of the endpoint. Raises Refused(UserConflict), Unavailable.
+
+    master: RDS's master user, where RDS was asked (method RDSManaged).
+    """
+    user = _user(one, master)
+    if endpoint is None or not user:
         return
     deadline = Deadline(databases.LOGIN_TIMEOUT)
-    claim = Claim(one.key, one.resource.created, one.spec.user.name, _places(endpoint.host, endpoint.port, deadline))
+    claim = Claim(one.key, one.resource.created, user, _places(endpoint.host, endpoint.port, deadline))
     _look_up_seeds(one, claim, deadline)
     if rival := one.world.claims.stake(claim):
+        field = "spec.user.name" if one.spec.user.name else "spec.database"
         raise Refused(
             Reason.USER_CONFLICT,
-            f"spec.user.name: {rival.key} rotates {rival.user!r} at {endpoint.address} already; delete one of the two resources",
+            f"{field}: {rival.key} rotates {rival.user!r} at {endpoint.address} already; delete one of the two resources",
         )
+
+
+def _user(one: Pass, master: str | None) -> str | None:
+    """Whose password changes for this resource; with method RDSManaged the master's, which status remembers."""
+    if one.spec.method is Method.RDS_MANAGED:
+        return master or one.before.username
+    return one.spec.user.name if one.spec.writes else None
 
 
 def _look_up_seeds(one: Pass, claim: Claim, deadline: Deadline) -> None:

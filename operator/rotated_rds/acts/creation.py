@@ -9,13 +9,40 @@ from rotated_rds.clients import databases
 from rotated_rds.model.credential import generate, new_value
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
-from rotated_rds.model.secret import CURRENT, MANAGED_BY, MANAGED_BY_TAG, OWNER_TAG, SecretState, WantedSecret, token
+from rotated_rds.model.secret import (
+    ADOPT_TAG,
+    CREATED_TAG,
+    CURRENT,
+    MANAGED_BY,
+    MANAGED_BY_TAG,
+    OWNER_TAG,
+    SecretState,
+    WantedSecret,
+    token,
+)
 from rotated_rds.model.spec import Method, SecretSpec
 from rotated_rds.model.target import is_ours, text_of
 
 
 def wanted(spec: SecretSpec) -> WantedSecret:
-    return WantedSecret(spec.description, spec.kms_key_id, {**spec.tags, MANAGED_BY_TAG: MANAGED_BY})
+    tags = {**spec.tags, MANAGED_BY_TAG: MANAGED_BY}
+    return WantedSecret(spec.description, spec.kms_key_id, tags, keeps_offer=spec.deletion_policy == "Delete")
+
+
+def may_be_deleted(one: Pass, state: SecretState) -> bool:
+    """A secret that was taken over is deleted only with `adoption: Always`, or while the tag that offered it stands."""
+    ours = one.world.owner(one.key)
+    return one.spec.secret.adoption == "Always" or ours in (state.tags.get(CREATED_TAG), state.tags.get(ADOPT_TAG))
+
+
+def stays(one: Pass, state: SecretState) -> str:
+    """What is to be said of a secret that `deletionPolicy: Delete` will not delete."""
+    if one.spec.secret.deletion_policy != "Delete" or may_be_deleted(one, state):
+        return ""
+    return (
+        "; it was taken over, so it stays when this resource goes: to have it deleted set spec.secret.adoption: Always, "
+        f"or tag it {ADOPT_TAG}={one.world.owner(one.key)}"
+    )
 
 
 def secret_name(one: Pass) -> str:
@@ -37,7 +64,8 @@ def _new_secret(one: Pass, cause: str) -> first.NewSecret:
     spec, name = one.spec.secret, secret_name(one)
     region = one.world.aws(one.key, one.spec).region or ""
     place = f"{one.world.account(one.key, one.spec)}/{region}/{name}"
-    tags = {**wanted(spec).tags, OWNER_TAG: one.world.owner(one.key)}
+    ours = one.world.owner(one.key)
+    tags = {**wanted(spec).tags, OWNER_TAG: ours, CREATED_TAG: ours}
     if spec.kms_key_id:
         one.permit.check_kms_key(spec.kms_key_id)
     return first.NewSecret(name, token(place, cause, 0), tags, spec.description, spec.kms_key_id)

@@ -9,7 +9,7 @@ from rotated_rds.model.document import part
 from rotated_rds.model.pods import PodSeen, read_pod
 from rotated_rds.model.resource import read_status
 from rotated_rds.model.rotation import Due, HoldFacts
-from rotated_rds.model.status import HeldBack
+from rotated_rds.model.status import HeldBack, Notice
 from rotated_rds.model.workload import Workload, ordered, read_workload, secrets_read, selects
 
 
@@ -47,6 +47,17 @@ def hold_facts(one: Pass) -> HoldFacts:
     jobs = sorted({f"Job/{pod.job}" for pod in using if pod.job})
     cut_off = sorted(_not_restarted(workloads(one), using)) if one.asks("force-rotate") else ()
     return HoldFacts(unready, jobs, one.world.busy("rotation"), cut_off)
+
+
+def not_held(one: Pass) -> tuple[Notice, ...]:
+    """AWS's own clock began although our holds would have waited: said, as nobody can hold it."""
+    facts = hold_facts(one)
+    would_hold = [*facts.rollouts, *facts.jobs]
+    return (
+        (Notice(True, "NotOurs", f"AWS's own clock rotates although {', '.join(would_hold[:5])} would have held it back"),)
+        if would_hold
+        else ()
+    )
 
 
 def _not_restarted(found: Sequence[Workload], using: Sequence[PodSeen]) -> set[str]:

@@ -151,6 +151,14 @@ def under_way(one: Pass, current: Current, progress: InProgress, text: str, *, w
     return waits(f"rotating to version {progress.version_id[:8]}: {text}", wake=wake, value=current, rotation=_status(one))
 
 
+def by_its_own_clock(idle: Result[Current], by: str | None) -> Result[Current]:
+    """Method RDSManaged without a schedule in the spec: RDS has one. by: when its next window ends."""
+    before = idle.status["rotation"]
+    status = before.model_copy(update={"next": by}) if isinstance(before, RotationStatus) else before
+    text = f"RDS rotates it by its own schedule{f', by {by}' if by else ''}"
+    return replace(idle, outcome=replace(idle.outcome, message=text), status={**idle.status, "rotation": status})
+
+
 def noticed(one: Pass, current: str, progress: InProgress, *, wake: datetime, notices: tuple[Notice, ...] = ()) -> Result[Current]:
     """AWS rotates: followed from here."""
     outcome = waits(f"AWS rotates to version {progress.version_id[:8]}").outcome

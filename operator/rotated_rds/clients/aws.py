@@ -40,7 +40,16 @@ _DENIED = frozenset(
     }
 )
 _INVALID = frozenset(
-    {"InvalidParameterException", "ValidationException", "EncryptionFailure", "DecryptionFailure", "InvalidParameterValue"}
+    {
+        "InvalidParameterException",
+        "ValidationException",
+        "EncryptionFailure",
+        "DecryptionFailure",
+        "InvalidParameterValue",
+        "MalformedPolicyDocumentException",
+        "PublicPolicyException",
+        "PreconditionNotMetException",
+    }
 )
 
 

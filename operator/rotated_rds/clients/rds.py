@@ -15,11 +15,24 @@ _ENGINES = {
     "aurora": Engine.MYSQL,
     "mariadb": Engine.MARIADB,
 }
+_NAMES = {"instance": "DBInstanceIdentifier", "cluster": "DBClusterIdentifier"}
+
+
+@dataclass(frozen=True)
+class ManagedSecret:
+    """RDS's own secret of the master user. status: creating, active, rotating or impaired."""
+
+    arn: str
+    status: str
 
 
 @dataclass(frozen=True)
 class RdsDatabase:
-    """What RDS says of one database. host: the instance's, or the cluster's writer endpoint."""
+    """What RDS says of one database.
+
+    host: the instance's, or the cluster's writer endpoint. managed: the master's secret, where RDS manages it.
+    belongs_to: the field and the identifier of the cluster, or of the replica's source, that has the master's password instead.
+    """
 
     identifier: str
     engine: Engine
@@ -28,11 +41,18 @@ class RdsDatabase:
     reader_host: str | None
     status: str
     authentication: str
+    master: str = ""
+    managed: ManagedSecret | None = None
+    belongs_to: str | None = None
 
 
 @dataclass(frozen=True)
 class Rds:
     aws: Aws
+
+    def find(self, instance: str | None, cluster: str | None) -> RdsDatabase:
+        """What one of the two fields names; raises as the two below."""
+        return self.instance(instance) if instance else self.cluster(cluster or "")
 
     def instance(self, identifier: str) -> RdsDatabase:
         """Raises Refused(DatabaseNotFound, UnsupportedEngine, AccessDenied), Unavailable while it has no endpoint yet."""
@@ -75,5 +95,25 @@ def _database(field: str, identifier: str, one: Json, status: str, host: str | N
     if not host or not port:
         raise Unavailable(Reason.UNAVAILABLE, f"spec.database.{field}: {identifier!r} has no endpoint yet (status {status}); tried again")
     return RdsDatabase(
-        identifier, _ENGINES[named], host, int(port), reader, status, str(one.get("MasterUserAuthenticationType", "password"))
+        identifier=str(one.get(_NAMES[field], identifier)),
+        engine=_ENGINES[named],
+        host=host,
+        port=int(port),
+        reader_host=reader,
+        status=status,
+        authentication=str(one.get("MasterUserAuthenticationType", "password")),
+        master=str(one.get("MasterUsername", "")),
+        managed=_managed(part(one, "MasterUserSecret")),
+        belongs_to=_belongs_to(one) if field == "instance" else None,
     )
+
+
+def _belongs_to(instance: Json) -> str | None:
+    if cluster := instance.get("DBClusterIdentifier"):
+        return f"spec.database.cluster: {cluster}"
+    source = instance.get("ReadReplicaSourceDBInstanceIdentifier")
+    return f"spec.database.instance: {source}" if source else None
+
+
+def _managed(secret: Json) -> ManagedSecret | None:
+    return ManagedSecret(str(secret["SecretArn"]), str(secret.get("SecretStatus", ""))) if secret.get("SecretArn") else None

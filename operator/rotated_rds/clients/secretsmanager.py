@@ -1,5 +1,6 @@
 """Secrets Manager: reads into SecretState, writes that may be repeated; never logs a value."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +8,9 @@ from typing import Any, cast
 
 from rotated_rds.clients.aws import Absent, Aws, Exists
 from rotated_rds.model.credential import SecretValue
-from rotated_rds.model.document import part
-from rotated_rds.model.errors import Reason, Refused
-from rotated_rds.model.secret import CURRENT, PENDING, SecretState
+from rotated_rds.model.document import entries, part, text
+from rotated_rds.model.errors import Reason, Refused, Unavailable
+from rotated_rds.model.secret import CURRENT, PENDING, Replica, SecretState
 
 _SERVICE = "secretsmanager"
 
@@ -114,17 +115,20 @@ class SecretsManager:
     def restore(self, arn: str) -> None:
         self.aws.write(_SERVICE, "restore_secret", SecretId=arn)
 
-    def rotate(self, arn: str, *, function_arn: str, rules: Mapping[str, object], immediately: bool, token: str | None = None) -> None:
+    def rotate(
+        self, arn: str, *, function_arn: str | None, rules: Mapping[str, object], immediately: bool, token: str | None = None
+    ) -> None:
         """Turn AWS's rotation on, or change it, or ask for one; `RotateImmediately` is always said.
 
-        Raises WrongState, Refused, NoAnswer, Unavailable.
+        function_arn: None for a secret that RDS manages, which takes none. Raises WrongState, Refused, NoAnswer, Unavailable.
         """
-        named: dict[str, object] = {"RotationRules": dict(rules)} if rules else {}
-        if token:
-            named["ClientRequestToken"] = token
+        said = {"RotationLambdaARN": function_arn, "RotationRules": dict(rules), "ClientRequestToken": token}
+        named = {key: value for key, value in said.items() if value}
         try:
-            self.aws.write(_SERVICE, "rotate_secret", SecretId=arn, RotationLambdaARN=function_arn, RotateImmediately=immediately, **named)
+            self.aws.write(_SERVICE, "rotate_secret", SecretId=arn, RotateImmediately=immediately, **named)
         except Absent:
+            if function_arn is None:
+                raise Unavailable(Reason.UNAVAILABLE, f"AWS secret {arn} is gone; looking again") from None
             raise Refused(
                 Reason.FUNCTION_NOT_FOUND,
                 f"spec.rotation.functionArn: AWS finds no function {function_arn}; create it, "
@@ -134,6 +138,28 @@ class SecretsManager:
     def cancel_rotation(self, arn: str) -> None:
         """Turn AWS's rotation off; one under way stops where it is. Raises WrongState, Refused, NoAnswer, Unavailable."""
         self.aws.write(_SERVICE, "cancel_rotate_secret", SecretId=arn)
+
+    def resource_policy(self, arn: str) -> str | None:
+        """The secret's resource policy as AWS keeps it; None where there is none."""
+        return text(self.aws.read(_SERVICE, "get_resource_policy", SecretId=arn), "ResourcePolicy")
+
+    def put_resource_policy(self, arn: str, policy: str) -> None:
+        """AWS refuses one that lets everybody in."""
+        self.aws.write(_SERVICE, "put_resource_policy", SecretId=arn, ResourcePolicy=policy, BlockPublicPolicy=True)
+
+    def replicate(self, arn: str, regions: Mapping[str, str | None]) -> None:
+        """Copy the secret to more Regions, each under its key (None: AWS's own); another secret of its name there is never overwritten."""
+        wanted = [{"Region": region} | ({"KmsKeyId": key} if key else {}) for region, key in regions.items()]
+        self.aws.write(_SERVICE, "replicate_secret_to_regions", SecretId=arn, AddReplicaRegions=wanted, ForceOverwriteReplicaSecret=False)
+
+    def remove_replicas(self, arn: str, regions: Sequence[str]) -> None:
+        self.aws.write(_SERVICE, "remove_regions_from_replication", SecretId=arn, RemoveReplicaRegions=list(regions))
+
+    def delete(self, arn: str, window: int) -> None:
+        """Schedule the deletion. window: days in which it can be restored; 0 deletes at once and for good."""
+        how = {"RecoveryWindowInDays": window} if window else {"ForceDeleteWithoutRecovery": True}
+        with contextlib.suppress(Absent):
+            self.aws.write(_SERVICE, "delete_secret", SecretId=arn, **how)
 
     def sweep(self, filters: Sequence[Mapping[str, object]]) -> Iterator[SecretState]:
         """Every secret that the filters let through, 100 a call. It may lag: it nominates, it never decides."""
@@ -169,4 +195,9 @@ def _state(answer: Mapping[str, Any]) -> SecretState:
         next_rotation=answer.get("NextRotationDate"),
         created=answer.get("CreatedDate"),
         changed=answer.get("LastChangedDate"),
+        primary_region=answer.get("PrimaryRegion"),
+        replicas=tuple(
+            Replica(str(one["Region"]), str(one.get("Status", "")), str(one.get("StatusMessage", "")), one.get("KmsKeyId"))
+            for one in entries(answer, "ReplicationStatus")
+        ),
     )

@@ -11,7 +11,7 @@ import yaml
 
 from rotated_rds.model.document import Json, part, text
 from rotated_rds.model.errors import Refused
-from rotated_rds.model.iam import METHODS, STATEMENTS, Document, Need, Scope, policy
+from rotated_rds.model.iam import FEATURES, METHODS, STATEMENTS, Document, Need, Scope, policy
 from rotated_rds.model.policies import (
     MANAGED_LIMIT,
     Request,
@@ -28,7 +28,7 @@ from rotated_rds.model.spec import Spec, parse_spec
 
 T = TypeVar("T")
 TRUSTS = ("irsa", "pod-identity", "role")
-_MEANT = {"Operator", "Lambda", "External", "Function"}
+_MEANT = {*METHODS, Need.RDS_MANAGED, Need.FUNCTION}
 
 _OPTIONS = (
     click.option(
@@ -36,7 +36,16 @@ _OPTIONS = (
         "methods",
         multiple=True,
         type=click.Choice(sorted(_MEANT)),
-        help="Repeatable. Default: the first three. Function: our own rotation function's role.",
+        help="Repeatable. Default: Operator, Lambda, External. RDSManaged reads the masters of all databases; Function: our own "
+        "rotation function's role.",
+    ),
+    click.option(
+        "--with",
+        "features",
+        multiple=True,
+        type=click.Choice(FEATURES),
+        help="What resources may ask for in spec.secret: replicaRegions, resourcePolicy, deletionPolicy: Delete (ForceDeletion: without "
+        "recovery). Repeatable.",
     ),
     click.option(
         "-f",
@@ -113,7 +122,7 @@ def _missing(option: str, what: str) -> NoReturn:
 
 def _permissions(given: dict[str, Any]) -> tuple[Document, list[str]]:
     asked = Request(
-        tuple(need for need in Need if need in given["methods"]) or METHODS,
+        (*(tuple(need for need in Need if need in given["methods"]) or METHODS), *(Need(one) for one in given["features"])),
         Site(given["region"], given["account"]),
         given["secret_prefix"],
         given["cluster_name"],

@@ -39,8 +39,9 @@ class Claims:
 
     def seed(self, key: Key, body: Mapping[str, Any]) -> None:
         """What a resource's own status says of its claim, before its first pass: so that the older one is known after a start."""
-        database, user = part(body, "status", "database"), text(body, "spec", "user", "name")
-        if not database or not user or text(body, "spec", "rotation", "method") == "External":
+        database, method = part(body, "status", "database"), text(body, "spec", "rotation", "method")
+        user = text(body, "status", "username") if method == "RDSManaged" else text(body, "spec", "user", "name")
+        if not database or not user or method == "External":
             return
         place = frozenset({f"{database['host']}:{database['port']}".lower()})
         claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place, seed=True)

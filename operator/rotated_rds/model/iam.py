@@ -17,15 +17,21 @@ class Need(StrEnum):
 
     OPERATOR = "Operator"
     LAMBDA = "Lambda"
+    RDS_MANAGED = "RDSManaged"
     EXTERNAL = "External"
+    REPLICAS = "Replicas"
+    RESOURCE_POLICY = "ResourcePolicy"
+    DELETION = "Deletion"
+    FORCE_DELETION = "ForceDeletion"
     FUNCTION = "Function"
     QUEUE = "Queue"
     ROLES = "Roles"
 
 
-METHODS = (Need.OPERATOR, Need.LAMBDA, Need.EXTERNAL)
+METHODS = (Need.OPERATOR, Need.LAMBDA, Need.EXTERNAL)  # what a policy is for by default; masters of databases are asked for by name
+FEATURES = (Need.REPLICAS, Need.RESOURCE_POLICY, Need.DELETION, Need.FORCE_DELETION)  # of `spec.secret`, in methods that write
 _WRITING = frozenset({Need.OPERATOR, Need.LAMBDA})
-_ALL = frozenset(METHODS)
+_ALL = frozenset({*METHODS, Need.RDS_MANAGED})
 
 
 class Scope(StrEnum):
@@ -49,6 +55,7 @@ class Guard(StrEnum):
     OURS = "ours"  # the secret's owner tag is this cluster's
     NOBODYS = "nobody's"  # the secret has no owner tag
     OFFERED = "offered"  # its adoption tag offers it to this cluster
+    RECOVERABLE = "recoverable"  # not at once, but after a window
     OUR_FUNCTIONS = "our functions"
     VIA_SECRETS_MANAGER = "through Secrets Manager"
     ROTATED_BY_US = "rotated by this function"
@@ -82,6 +89,9 @@ STATEMENTS: Mapping[str, Statement] = {
     "Adopt": Statement(Scope.SECRETS, (Guard.NAMES_US, Guard.OFFERED), there=True),
     "Change": Statement(Scope.SECRETS, (Guard.OURS,), there=True),
     "Rotate": Statement(Scope.SECRETS, (Guard.OURS, Guard.OUR_FUNCTIONS), there=True),
+    "RotateManaged": Statement(Scope.SECRETS, there=True),
+    "Delete": Statement(Scope.SECRETS, (Guard.OURS, Guard.RECOVERABLE), there=True),
+    "ForceDelete": Statement(Scope.SECRETS, (Guard.OURS,), there=True),
     "Invoke": Statement(Scope.FUNCTIONS),
     "Preflight": Statement(Scope.FUNCTIONS),
     "Instances": Statement(Scope.INSTANCES),
@@ -95,6 +105,11 @@ STATEMENTS: Mapping[str, Statement] = {
 _FUNCTION = frozenset({Need.FUNCTION})
 _OPERATOR = frozenset({Need.OPERATOR})
 _LAMBDA = frozenset({Need.LAMBDA})
+_RDS_MANAGED = frozenset({Need.RDS_MANAGED})
+_REPLICAS = frozenset({Need.REPLICAS})
+_POLICY = frozenset({Need.RESOURCE_POLICY})
+_DELETION = frozenset({Need.DELETION})
+_FORCE = frozenset({Need.FORCE_DELETION})
 _QUEUE = frozenset({Need.QUEUE})
 _ROLES = frozenset({Need.ROLES})
 
@@ -135,15 +150,32 @@ RIGHTS: tuple[Right, ...] = (
     ),
     Right("secretsmanager:CancelRotateSecret", "Change", _OPERATOR, "AWS's own rotation ends when the operator takes it over"),
     Right("secretsmanager:RotateSecret", "Rotate", _LAMBDA, "function, schedule and window as the spec says; a rotation on request"),
+    Right(
+        "secretsmanager:RotateSecret", "RotateManaged", _RDS_MANAGED, "schedule and window as the spec says; a rotation on request, by RDS"
+    ),
+    Right("secretsmanager:ReplicateSecretToRegions", "Change", _REPLICAS, "`secret.replicaRegions`: a Region that has none yet"),
+    Right(
+        "secretsmanager:RemoveRegionsFromReplication",
+        "Change",
+        _REPLICAS | _DELETION | _FORCE,
+        "a Region that the spec no longer names; before a deletion all of them",
+    ),
+    Right("secretsmanager:GetResourcePolicy", "Change", _POLICY, "whether `secret.resourcePolicy` stands so"),
+    Right("secretsmanager:PutResourcePolicy", "Change", _POLICY, "`secret.resourcePolicy`; a public one is refused"),
+    Right("secretsmanager:DeleteSecret", "Delete", _DELETION, "`secret.deletionPolicy: Delete`, after the recovery window"),
+    Right("secretsmanager:DeleteSecret", "ForceDelete", _FORCE, "`secret.recoveryWindowDays: 0`: at once and for good"),
     Right("lambda:InvokeFunction", "Invoke", _LAMBDA, "RotateSecret asks it of its caller"),
     Right("lambda:GetFunctionConfiguration", "Preflight", _LAMBDA, "whether the function is there, and how old it is; may be left out"),
     Right("lambda:GetPolicy", "Preflight", _LAMBDA, "whether Secrets Manager may invoke it; may be left out"),
     Right("rds:DescribeDBInstances", "Instances", _ALL, "`database.instance`: engine, host and port"),
     Right("rds:DescribeDBClusters", "Clusters", _ALL, "`database.cluster`: engine, writer and reader endpoint"),
-    Right("kms:Decrypt", "Keys", _ALL | _FUNCTION, "to read a value under a key of your own"),
-    Right("kms:GenerateDataKey", "Keys", _WRITING | _FUNCTION, "to write a value under a key of your own"),
+    Right("kms:Decrypt", "Keys", _ALL | _REPLICAS | _FUNCTION, "to read a value under a key of your own"),
+    Right("kms:GenerateDataKey", "Keys", _WRITING | _REPLICAS | _FUNCTION, "to write a value under a key of your own"),
     Right(
-        "kms:Encrypt", "Keys", _WRITING, "when `secret.kmsKeyId` changes: without it AWS leaves the versions that exist under the old key"
+        "kms:Encrypt",
+        "Keys",
+        _WRITING | _REPLICAS,
+        "when `secret.kmsKeyId` changes: without it AWS leaves the versions that exist under the old key; a replica under a key of its own",
     ),
     Right("sqs:ReceiveMessage", "Queue", _QUEUE, "AWS's events"),
     Right("sqs:DeleteMessage", "Queue", _QUEUE, "events that a pass has seen"),
@@ -208,6 +240,7 @@ class Wanted:
             Guard.OURS: ("StringLike", f"aws:ResourceTag/{OWNER_TAG}", self.owner),
             Guard.NOBODYS: ("Null", f"aws:ResourceTag/{OWNER_TAG}", "true"),
             Guard.OFFERED: ("StringLike", f"aws:ResourceTag/{ADOPT_TAG}", self.owner),
+            Guard.RECOVERABLE: ("BoolIfExists", "secretsmanager:ForceDeleteWithoutRecovery", "false"),
             Guard.OUR_FUNCTIONS: ("ArnLike", "secretsmanager:RotationLambdaARN", _one_or_list(self.functions)),
             Guard.VIA_SECRETS_MANAGER: ("StringLike", "kms:ViaService", _one_or_list(self.services)),
             Guard.ROTATED_BY_US: ("ArnLike", "secretsmanager:resource/AllowRotationLambdaArn", _one_or_list(self.functions)),

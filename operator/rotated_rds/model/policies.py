@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from rotated_rds.model.errors import Reason, Refused
@@ -70,7 +70,8 @@ class Site:
 class Request:
     """What a person asks for on the command line.
 
-    follow: others' secrets, by name, pattern or ARN (method External). cluster: of the owner tag; None for any.
+    methods: and features of `spec.secret`. follow: others' secrets, by name, pattern or ARN (method External).
+    cluster: of the owner tag; None for any.
     """
 
     methods: tuple[Need, ...] = METHODS
@@ -93,7 +94,8 @@ def by_prefix(asked: Request) -> Wanted:
     """For everything whose name begins with the operator's prefix, whatever resources there will be."""
     site, prefix = asked.site, asked.site.secret(f"{asked.prefix}{_ANY}")
     followed = tuple(arn for one in asked.follow for arn in site.secret(one)) if Need.EXTERNAL in asked.methods else ()
-    secrets = {need: (*prefix, *followed) if need is Need.EXTERNAL else prefix for need in asked.methods}
+    others = {Need.EXTERNAL: (*prefix, *followed), Need.RDS_MANAGED: site.secret("rds!*")}
+    secrets = {need: others.get(need, prefix) for need in asked.methods}
     own = tuple(need for need in asked.methods if need is not Need.FUNCTION)
     return Wanted(
         secrets=secrets,
@@ -127,9 +129,14 @@ def by_resources(asked: Request, resources: Iterable[tuple[str, str, Spec]], rol
     keys: dict[Need, list[str]] = {}
     admins, instances, clusters, functions, services = (list[str]() for _ in range(5))
     for namespace, name, spec in ours:
-        need, site = _NEEDS[spec.method], Site(spec.aws.region or asked.site.region, asked.site.account)
-        secrets.setdefault(need, []).extend(site.secret(spec.secret.name or f"{asked.prefix}{namespace}/{name}"))
-        keys.setdefault(need, []).extend(map(site.key, (spec.secret.kms_key_id,) if spec.secret.kms_key_id else asked.keys))
+        site = Site(spec.aws.region or asked.site.region, asked.site.account)
+        for need in (_NEEDS[spec.method], *_features(spec)):
+            secrets.setdefault(need, []).extend(site.secret(_secret_of(spec, f"{asked.prefix}{namespace}/{name}")))
+            keys.setdefault(need, []).extend(map(site.key, (spec.secret.kms_key_id,) if spec.secret.kms_key_id else asked.keys))
+        for replica in spec.secret.replica_regions or ():
+            there = replace(site, region=replica.region)
+            keys[Need.REPLICAS] += map(there.key, (replica.kms_key_id,) if replica.kms_key_id else ())
+            services.append(there.service)
         admins += site.secret(spec.user.admin_secret_id) if spec.user.admin_secret_id else ()
         instances += (site.arn("rds", f"db:{spec.database.instance}"),) if spec.database.instance else ()
         clusters += (site.arn("rds", f"cluster:{spec.database.cluster}"),) if spec.database.cluster else ()
@@ -150,7 +157,29 @@ def by_resources(asked: Request, resources: Iterable[tuple[str, str, Spec]], rol
     )
 
 
-_NEEDS = {Method.OPERATOR: Need.OPERATOR, Method.LAMBDA: Need.LAMBDA, Method.EXTERNAL: Need.EXTERNAL}
+_NEEDS = {
+    Method.OPERATOR: Need.OPERATOR,
+    Method.LAMBDA: Need.LAMBDA,
+    Method.RDS_MANAGED: Need.RDS_MANAGED,
+    Method.EXTERNAL: Need.EXTERNAL,
+}
+
+
+def _secret_of(spec: Spec, default: str) -> str:
+    """RDS names its own secrets, by a uid that nobody knows beforehand."""
+    if spec.method is Method.RDS_MANAGED:
+        return "rds!db-*" if spec.database.instance else "rds!cluster-*"
+    return spec.secret.name or default
+
+
+def _features(spec: Spec) -> Iterator[Need]:
+    secret = spec.secret
+    if secret.replica_regions is not None:
+        yield Need.REPLICAS
+    if secret.resource_policy is not None:
+        yield Need.RESOURCE_POLICY
+    if secret.deletion_policy == "Delete":
+        yield Need.DELETION if secret.recovery_window_days else Need.FORCE_DELETION
 
 
 def _each_once(lists: Mapping[Need, list[str]]) -> dict[Need, tuple[str, ...]]:

@@ -117,7 +117,7 @@ def next_moment(resource: Resource, spec: Spec, before: Status, now: datetime) -
     window = schedule.next_window(last_success(before, None), resource.created, now)
     if spec.method is Method.OPERATOR and too_late(window, spec, now):
         window = schedule.next_window(last_success(before, None), resource.created, window.end)
-    if spec.method is Method.LAMBDA:
+    if spec.rotated_by_aws:
         return window.start
     moment = window.moment_for(str(resource.key))
     return moment if moment > now else max(now, window.start)

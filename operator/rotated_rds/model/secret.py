@@ -8,8 +8,19 @@ from datetime import datetime
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 OWNER_TAG = "rotated-rds.io/owner"
 ADOPT_TAG = "rotated-rds.io/adopt"
+CREATED_TAG = "rotated-rds.io/created-by"  # an owner's name, on what that owner made: the rest was taken over
 MANAGED_BY_TAG, MANAGED_BY = "managed-by", "rotated-rds-operator"
 _TOKENS = uuid.UUID("9d0f2c5e-51b1-5c4e-8a76-2f6c1b3f7a10")  # ours, for ever: tokens derive from it
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A copy in another Region. status: InSync, InProgress, Pending, Failed, Detached; message: AWS's words on it."""
+
+    region: str
+    status: str
+    message: str = ""
+    kms_key_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,9 @@ class SecretState:
     next_rotation: datetime | None = None
     created: datetime | None = None
     changed: datetime | None = None
+    primary_region: str | None = None
+    replicas: tuple[Replica, ...] = ()  # told by DescribeSecret alone
+    rds_status: str | None = None  # SecretStatus of RDS's own secret, where RDS was asked: creating, active, rotating, impaired
     remembered: bool = False  # from our status, not from AWS
 
     def holder(self, label: str) -> str | None:
@@ -77,11 +91,15 @@ def token(place: str, cause: str, attempt: int) -> str:
 
 @dataclass(frozen=True)
 class WantedSecret:
-    """What the spec says of the secret itself; None and missing tags mean untouched."""
+    """What the spec says of the secret itself; None and missing tags mean untouched.
+
+    keeps_offer: the adoption tag stays on it, as it also allows the deletion.
+    """
 
     description: str | None
     kms_key_id: str | None
     tags: Mapping[str, str]
+    keeps_offer: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,12 +119,12 @@ def drift(state: SecretState, wanted: WantedSecret) -> Repairs:
     """What to repair so that the secret is as the spec says."""
     return Repairs(
         wanted.description if wanted.description is not None and wanted.description != state.description else None,
-        wanted.kms_key_id if wanted.kms_key_id and not _same_key(wanted.kms_key_id, state.kms_key_id) else None,
+        wanted.kms_key_id if wanted.kms_key_id and not same_key(wanted.kms_key_id, state.kms_key_id) else None,
         {key: value for key, value in wanted.tags.items() if state.tags.get(key) != value},
-        (ADOPT_TAG,) if ADOPT_TAG in state.tags else (),
+        (ADOPT_TAG,) if ADOPT_TAG in state.tags and not wanted.keeps_offer else (),
     )
 
 
-def _same_key(wanted: str, stored: str | None) -> bool:
+def same_key(wanted: str, stored: str | None) -> bool:
     """A key may be named by id, alias or ARN; AWS stores what it was given."""
     return stored is not None and (wanted == stored or wanted.endswith(f"/{stored}") or stored.endswith(f"/{wanted}"))

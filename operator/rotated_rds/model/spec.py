@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from rotated_rds.model import schedule
+from rotated_rds.model import resource_policy, schedule
 from rotated_rds.model.credential import UNSAFE, PasswordRules
 from rotated_rds.model.database import Engine, TlsMode
 from rotated_rds.model.durations import parse_duration
@@ -82,12 +82,18 @@ class ReplicaRegion(Model):
     kms_key_id: str | None = None
 
 
+def _policy_text(text: str | None) -> str | None:
+    if text is not None:
+        resource_policy.check(text)
+    return text
+
+
 class SecretSpec(Model):
     name: str | None = None
     description: str | None = None
     kms_key_id: str | None = None
     tags: Mapping[str, str] = Field(default_factory=dict[str, str])
-    resource_policy: str | None = None
+    resource_policy: Annotated[str | None, AfterValidator(_policy_text)] = None
     replica_regions: tuple[ReplicaRegion, ...] | None = None
     adoption: Literal["IfTagged", "Always", "Never"] = "IfTagged"
     deletion_policy: Literal["Retain", "Delete"] = "Retain"
@@ -206,8 +212,13 @@ class Spec(Model):
 
     @property
     def writes(self) -> bool:
-        """Whether the operator may write to AWS for this resource; `External` is somebody else's."""
-        return self.method is not Method.EXTERNAL
+        """Whether the AWS secret is ours to write; `External`'s is somebody else's, `RDSManaged`'s is RDS's."""
+        return self.method not in (Method.EXTERNAL, Method.RDS_MANAGED)
+
+    @property
+    def rotated_by_aws(self) -> bool:
+        """Whether AWS carries the rotations out, by its own clock and when asked."""
+        return self.method in (Method.LAMBDA, Method.RDS_MANAGED)
 
     @property
     def on_failure(self) -> str:
@@ -222,17 +233,14 @@ class Spec(Model):
 
 def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
     """What the CRD accepts and this version does not carry out: refused by name, never ignored."""
-    rotation, secret = spec.rotation, spec.secret
+    rotation = spec.rotation
     later = "is not carried out by this version of the operator"
     return (
         (
-            spec.method in (Method.HOSTED_LAMBDA, Method.RDS_MANAGED),
-            f"spec.rotation.method: {spec.method} {later}; use Operator, Lambda or External",
+            spec.method is Method.HOSTED_LAMBDA,
+            f"spec.rotation.method: {spec.method} {later}; use Operator, Lambda, RDSManaged or External",
         ),
         (_strategy_waits(spec), f"spec.rotation.strategy: {rotation.strategy} {later}; use SingleUser"),
-        (secret.resource_policy is not None, f"spec.secret.resourcePolicy: {later}; leave it out"),
-        (secret.replica_regions is not None, f"spec.secret.replicaRegions: {later}; leave it out"),
-        (secret.deletion_policy == "Delete", f"spec.secret.deletionPolicy: Delete {later}; use Retain"),
         (spec.user.owner_role is not None, f"spec.user.ownerRole: {later}; leave it out"),
         (spec.restarts.on_failure == "Rollback", f"spec.restarts.onFailure: Rollback {later}; use Halt or Continue"),
     )

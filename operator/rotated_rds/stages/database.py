@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
+from rotated_rds.acts import managed
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients import addresses, databases
 from rotated_rds.clients.deadline import Deadline
-from rotated_rds.clients.rds import RdsDatabase
 from rotated_rds.model.database import Endpoint, Engine, Tls, TlsMode
 from rotated_rds.model.document import text
 from rotated_rds.model.errors import Reason, Refused
-from rotated_rds.model.spec import DatabaseSpec, Method, Spec
+from rotated_rds.model.spec import Method, Spec
 from rotated_rds.model.status import DatabaseStatus, Kind, Result, Status, holds
 
 RESOLVE_EVERY = timedelta(hours=6)
@@ -56,15 +56,9 @@ def _resolve(one: Pass) -> DatabaseStatus:
     spec = one.spec.database
     if spec.host and spec.engine:
         return DatabaseStatus(engine=spec.engine, host=spec.host, port=spec.port or spec.engine.port)
-    rds = one.world.rds(one.key, one.spec)
-    return discovered(rds.instance(spec.instance) if spec.instance else rds.cluster(spec.cluster or ""), spec)
-
-
-def discovered(found: RdsDatabase, spec: DatabaseSpec) -> DatabaseStatus:
-    """Raises Refused(UnsupportedEngine) for a database without passwords."""
-    if found.authentication == "iam-db-auth":
-        field = "instance" if spec.instance else "cluster"
-        raise Refused(Reason.UNSUPPORTED_ENGINE, f"spec.database.{field}: its master logs in with IAM; there is no password to rotate")
+    found = one.world.rds(one.key, one.spec).find(spec.instance, spec.cluster)
+    if one.spec.method is Method.RDS_MANAGED:
+        managed.check_master(found, spec)
     return DatabaseStatus(engine=found.engine, host=found.host, port=found.port, reader_host=found.reader_host)
 
 

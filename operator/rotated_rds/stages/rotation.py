@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rotated_rds.acts import aws_rotation, creation, handover, report, rotate, steady
+from rotated_rds.acts import aws_rotation, creation, handover, managed_rotation, report, rotate, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation as rules
 from rotated_rds.model.database import Endpoint
@@ -23,6 +23,8 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
         return rotate.run(_with_last_success(one, state), endpoint, state)
     if one.spec.method is Method.LAMBDA:
         return aws_rotation.run(one, endpoint, state)
+    if one.spec.method is Method.RDS_MANAGED:
+        return managed_rotation.run(one, state)
     return _follow(one, state)
 
 

@@ -1,27 +1,26 @@
 """SecretReady: Endpoint → SecretState: the AWS secret exists, is ours, and is as the spec says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
-from rotated_rds.acts import claim, creation
+from rotated_rds.acts import claim, creation, managed, upkeep
 from rotated_rds.acts.aws_rotation import configured
 from rotated_rds.acts.view import Pass
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
+from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.secret import (
     ADOPT_TAG,
     CURRENT,
     MANAGED_BY,
     MANAGED_BY_TAG,
     OWNER_TAG,
-    Repairs,
     SecretState,
     drift,
     name_in,
 )
 from rotated_rds.model.spec import Method, SecretSpec
-from rotated_rds.model.status import Kind, Notice, Result, fails, holds
+from rotated_rds.model.status import Kind, Notice, Result, holds
 from rotated_rds.model.tenancy import Allow
 
 CHECK_EVERY = timedelta(hours=6)
@@ -31,25 +30,34 @@ _FROM_AWS = (Kind.SECRET_READY, Kind.ROTATION_READY, Kind.CREDENTIAL_VERIFIED, K
 
 def run(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
     """The secret as AWS describes it; as status remembers it on a quiet pass."""
+    if one.spec.method is Method.RDS_MANAGED:
+        managed.check_tenancy(one)
     if (known := _remembered(one)) is not None:
         claim.stake(one, endpoint)
-        return holds(known, f"AWS secret {known.name}")
+        before = one.before.condition(Kind.SECRET_READY)
+        return holds(known, before.message if before else f"AWS secret {known.name}")
     found = _looked_at(one, endpoint)
     return replace(found, notices=(*found.notices, *_told(one, found.value))) if found.value else found
 
 
 def _looked_at(one: Pass, endpoint: Endpoint | None) -> Result[SecretState]:
+    if one.spec.method is Method.RDS_MANAGED:
+        state = managed.look(one, endpoint)
+        one.world.ages.note("describe", one.key, one.now)
+        return holds(state, f"RDS's own secret {state.name}", secret_arn=state.arn)
     state = _describe(one) or _made(one, endpoint)
     one.world.ages.note("describe", one.key, one.now)
     _check_tenancy(one, state)
+    told: tuple[Notice, ...] = ()
     if state.deleted_at:
-        return _scheduled_for_deletion(one, state)
+        state = _restored(one, state)
+        told = (Notice(True, "SecretRestoredInAWS", f"AWS secret {state.arn} was scheduled for deletion; it belongs to this resource"),)
     if not one.spec.writes:
         return holds(state, f"AWS secret {state.name}", secret_arn=state.arn)
     state = _own(one, endpoint, state)
     if endpoint is not None and creation.first_is_open(one, state):
         creation.finish_first(one, endpoint, state)
-    return _repair(one, state)
+    return replace(upkeep.repair(one, state), notices=told)
 
 
 def _remembered(one: Pass) -> SecretState | None:
@@ -68,15 +76,15 @@ def _speaks_of_change(one: Pass, listed: SecretState) -> bool:
     """What the sweep showed differs from what is known or wanted."""
     if listed.current != one.before.version_id or listed.deleted_at:
         return True
-    if not one.spec.writes:
-        return False
     rotates = listed.pending not in (None, listed.current) or not _rotates_as_wanted(one, listed)
+    if not one.spec.writes:
+        return rotates and one.spec.method is Method.RDS_MANAGED
     return rotates or listed.owner != one.world.owner(one.key) or bool(drift(listed, creation.wanted(one.spec.secret)))
 
 
 def _rotates_as_wanted(one: Pass, listed: SecretState) -> bool:
-    """AWS's own rotation: off with method Operator, configured as the spec says with Lambda."""
-    return configured(one.spec, listed) if one.spec.method is Method.LAMBDA else not listed.rotation_enabled
+    """AWS's own rotation: configured as the spec says where AWS rotates, else off."""
+    return configured(one.spec, listed) if one.spec.rotated_by_aws else not listed.rotation_enabled
 
 
 def _told(one: Pass, state: SecretState) -> Iterator[Notice]:
@@ -133,6 +141,12 @@ def _made(one: Pass, endpoint: Endpoint | None) -> SecretState:
 def _own(one: Pass, endpoint: Endpoint | None, state: SecretState) -> SecretState:
     """Ours by its owner tag, or taken over as far as `secret.adoption` allows; the tag is read back (SAFETY.md A5)."""
     ours = one.world.owner(one.key)
+    if state.primary_region not in (None, state.region):
+        raise Refused(
+            Reason.NOT_ADOPTED,
+            f"AWS secret {state.name} is a replica, which takes no write: set spec.aws.region: {state.primary_region}, "
+            "or use method External",
+        )
     if state.owner != ours:
         _check_adoption(one, state, ours)
     claim.stake(one, endpoint)  # before the first write
@@ -176,49 +190,15 @@ def refusal(state: SecretState, ours: str, spec: SecretSpec) -> Refused | None:
     return Refused(Reason.NOT_ADOPTED, f"AWS secret {state.name} exists: {mend} to take it over, or set spec.secret.adoption: Always")
 
 
-def _scheduled_for_deletion(one: Pass, state: SecretState) -> Result[SecretState]:
-    """Restored only if it is ours and this resource is new to it (SAFETY.md E2)."""
+def _restored(one: Pass, state: SecretState) -> SecretState:
+    """Scheduled for deletion: restored only if it is ours and this resource is new to it (SAFETY.md E2). Raises Refused, Unavailable."""
     if one.spec.writes and state.owner == one.world.owner(one.key) and one.before.secret_arn is None:
         one.secrets.restore(state.arn)
         again = one.secrets.describe(state.arn)
-        if again is not None and not again.deleted_at:
-            told = Notice(True, "SecretRestoredInAWS", f"AWS secret {state.arn} was scheduled for deletion; it belongs to this resource")
-            return replace(holds(again, f"AWS secret {state.name} restored", secret_arn=state.arn), notices=(told,))
+        if again is None or again.deleted_at:
+            raise Unavailable(Reason.UNAVAILABLE, f"AWS does not show {state.name} restored yet; looking again")
+        return again
     raise Refused(
         Reason.SCHEDULED_FOR_DELETION,
         f"AWS secret {state.name} is scheduled for deletion: restore it in AWS (restore-secret), or choose another spec.secret.name",
     )
-
-
-# as the spec says
-
-
-@dataclass(frozen=True)
-class _Repaired:
-    state: SecretState
-    problem: Problem | None
-
-
-def _repair(one: Pass, state: SecretState) -> Result[SecretState]:
-    repairs = drift(state, creation.wanted(one.spec.secret))
-    done = _carry_out(one, state, repairs) if repairs else _Repaired(state, None)
-    if done.problem:
-        return fails(done.problem.reason, done.problem.message, value=done.state, secret_arn=state.arn)
-    return holds(done.state, f"AWS secret {state.name}", secret_arn=state.arn)
-
-
-def _carry_out(one: Pass, state: SecretState, repairs: Repairs) -> _Repaired:
-    """What AWS will not let us repair does not stop a new password from being mirrored."""
-    try:
-        if repairs.kms_key_id:
-            one.permit.check_kms_key(repairs.kms_key_id)
-        if repairs.description is not None or repairs.kms_key_id:
-            one.secrets.update(state.arn, description=repairs.description, kms_key_id=repairs.kms_key_id)
-        if repairs.tags:
-            one.secrets.tag(state.arn, repairs.tags)
-        if repairs.untag:
-            one.secrets.untag(state.arn, repairs.untag)
-    except Problem as problem:
-        return _Repaired(state, problem)
-    tags = {key: value for key, value in {**state.tags, **repairs.tags}.items() if key not in repairs.untag}
-    return _Repaired(replace(state, tags=tags), None)

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotated_rds.acts import rotate
+from rotated_rds.acts import managed, rotate
 from rotated_rds.acts.admin import Opener
 from rotated_rds.acts.change import Change, End, repair
 from rotated_rds.acts.view import Pass
@@ -39,7 +39,7 @@ def run(one: Pass, endpoint: Endpoint, state: SecretState, current: Current) -> 
             wake=due,
         )
     credential = _known_credential(one, current.version) or _read(one.secrets, state.arn, current.version)
-    again = one.asks("sync", "rotate", "force-rotate")
+    again = one.asks("sync", "rotate", "force-rotate") or managed.settled(one, state)
     login = one.world.logins.try_version(endpoint, credential.version, credential.username, credential.password, again=again)
     if login.verdict is Verdict.OK:
         return _at_target(one, endpoint, _verified(one, state, current, credential), credential)
@@ -220,12 +220,16 @@ def _mend(one: Pass, other: Credential | None) -> str:
     """What may help, by who rotates."""
     if one.spec.method is Method.OPERATOR:
         return "Set the password back in the database, annotate rotated-rds.io/rotate for a new one, or set spec.user.onRefused: Repair"
+    if one.spec.method is Method.RDS_MANAGED:
+        return "Annotate rotated-rds.io/rotate: RDS then sets a new one"
     move = ", or move AWSCURRENT to the version that logs in (update-secret-version-stage)" if other else ""
     return f"Set AWSCURRENT's password in the database{move}"
 
 
 def _rotating(one: Pass, state: SecretState, current: Current) -> bool:
     """AWSPENDING newer than AWSCURRENT and younger than 15 min: somebody's function is between set and finish (SAFETY.md B5)."""
+    if one.spec.method is Method.RDS_MANAGED:
+        return managed.in_between(one, state, current.version)
     if current.pending_since is not None and one.now - current.pending_since < ROTATING:
         return True
     if state.pending is None or state.pending == state.current:

@@ -77,6 +77,7 @@ class Control:
             ("GET", "rights"): lambda wanted: guard.shown(wanted["caller"]),
             ("GET", "pod-identity"): self._pod_identity,
             ("POST", "rds"): lambda wanted: rds.place(lock, wanted),
+            ("POST", "masters"): rds.order,
             ("DELETE", "rds"): lambda wanted: rds.remove(lock, wanted),
         }
         return whole, {("GET", "faults"): self._wait_for_fault, ("DELETE", "faults"): self._release_fault}

@@ -121,6 +121,12 @@ def _also(call: Call, asked: Asked, region: Region, secret: Secret | None) -> It
         case "UpdateSecret" if asked.get("KmsKeyId"):
             yield from _key(region, asked["KmsKeyId"], "GenerateDataKey", "Decrypt")
             yield from _key(region, asked["KmsKeyId"], "Encrypt", optional=True)
+        case "ReplicateSecretToRegions":
+            yield from _key(region, key, "Decrypt")
+            copies: list[dict[str, str]] = asked.get("AddReplicaRegions") or []
+            for copy in copies:
+                there = region_of(region.account_id, copy["Region"])
+                yield from _key(there, copy.get("KmsKeyId"), "GenerateDataKey", "Encrypt")
         case "RotateSecret" if function := asked.get("RotationLambdaARN") or (secret and secret.rotation_lambda_arn):
             yield Needed(Check("lambda:InvokeFunction", function))
         case _:
@@ -146,7 +152,8 @@ def _tags_of(secret: Secret | None) -> dict[str, str]:
 
 def _about(asked: Asked) -> dict[str, str]:
     named = {"secretsmanager:VersionStage": "VersionStage", "secretsmanager:RotationLambdaARN": "RotationLambdaARN"}
-    return {key: str(asked[name]) for key, name in named.items() if asked.get(name)}
+    forced = {"secretsmanager:ForceDeleteWithoutRecovery": "true"} if asked.get("ForceDeleteWithoutRecovery") else {}
+    return {key: str(asked[name]) for key, name in named.items() if asked.get(name)} | forced
 
 
 def _requested(asked: Asked) -> dict[str, str]:

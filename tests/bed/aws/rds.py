@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.rds.models import DBCluster, DBInstance, DBInstanceClustered, RDSBackend, rds_backends
 
-from tests.bed.aws import ACCOUNT, REGION
+from tests.bed.aws import ACCOUNT, REGION, masters
 
 Wanted = dict[str, Any]
 
@@ -52,7 +52,8 @@ def place(lock: AbstractContextManager[Any], wanted: Wanted) -> Wanted:
     """Make the instance or cluster if there is none, and say where it stands.
 
     wanted: `instance` or `cluster`, `engine`, `host`, `port`; optional `engineVersion`, `certificateAuthority`, `status`, `region`,
-    `account`, `user`, `database`; for an instance also `of` (a cluster) and `replicaOf`; for a cluster `readerHost` and `writer`.
+    `account`, `user`, `database`; `server` (the facts of the real database behind it, where RDS is to manage its master's password);
+    for an instance also `of` (a cluster) and `replicaOf`; for a cluster `readerHost` and `writer`.
     """
     with lock:
         backend = _backend(wanted)
@@ -70,11 +71,17 @@ def _place_instance(backend: RDSBackend, wanted: Wanted) -> Wanted:
         source = backend.databases[wanted["replicaOf"]]
         instance.source_db_instance_identifier, instance.is_replica = source.db_instance_identifier, True
         source.add_replica(instance)
-    if "host" in wanted:
-        _hosts[instance.db_instance_arn] = wanted["host"]
+    _put_behind(instance.db_instance_arn, wanted)
     instance.ca_certificate_identifier = wanted.get("certificateAuthority", _authority(instance))
     _move(instance, wanted)
     return {"arn": instance.db_instance_arn, "host": instance.address, "port": instance.port, "resourceId": instance.dbi_resource_id}
+
+
+def _put_behind(arn: str, wanted: Wanted) -> None:
+    if "host" in wanted:
+        _hosts[arn] = wanted["host"]
+    if "server" in wanted:
+        masters.serve(arn, wanted["server"])
 
 
 def _authority(instance: DBInstance) -> str:
@@ -115,8 +122,7 @@ def _place_cluster(backend: RDSBackend, wanted: Wanted) -> Wanted:
         }
     )
     cluster.status = wanted.get("status", "available")
-    if "host" in wanted:
-        _hosts[cluster.db_cluster_arn] = wanted["host"]
+    _put_behind(cluster.db_cluster_arn, wanted)
     if "readerHost" in wanted:
         _reader_hosts[cluster.db_cluster_arn] = wanted["readerHost"]
     if "writer" in wanted:
@@ -138,6 +144,13 @@ def _fail_over(backend: RDSBackend, cluster: str, writer: str) -> None:
         raise ValueError(f"{writer} is no member of {cluster}")
     for one in members:
         one.is_cluster_writer = one.db_instance_identifier == writer
+
+
+def order(wanted: Wanted) -> Wanted:
+    """How RDS rotates the master of an `instance` or `cluster`: see masters.order()."""
+    backend = _backend(wanted)
+    one = backend.clusters[wanted["cluster"]] if "cluster" in wanted else backend.databases[wanted["instance"]]
+    return masters.order(one.arn, wanted)
 
 
 def remove(lock: AbstractContextManager[Any], wanted: Wanted) -> Wanted:

@@ -1,8 +1,5 @@
 """One account's Secrets Manager in one Region: moto's backend, whose secrets are found fast, remembered, and announced."""
 
-import json
-import secrets as random_source
-import string
 import threading
 import uuid
 from dataclasses import dataclass, field
@@ -167,24 +164,6 @@ class Region(SecretsManagerBackend):
         labels.attach_all(secret.versions, [*stages, *([labels.CURRENT] if first else [])], version_id)
         secret.last_changed_date = now  # pyright: ignore[reportAttributeAccessIssue]  # moto says int; AWS's dates carry milliseconds
         self.changed(secret)
-
-    def rotate_secret(
-        self,
-        secret_id: str,
-        client_request_token: str | None = None,
-        rotation_lambda_arn: str | None = None,
-        rotation_rules: dict[str, Any] | None = None,
-        rotate_immediately: bool = True,
-    ) -> str:
-        """For moto's RDS part alone, which rotates a managed master's secret: a new random value, at once."""
-        del rotation_lambda_arn, rotation_rules, rotate_immediately
-        secret = self.primary(secret_id)
-        held = labels.holder(secret.versions, labels.CURRENT)
-        value: dict[str, str] = json.loads(secret.versions[held]["secret_string"]) if held else {}
-        password = "".join(random_source.choice(string.ascii_letters + string.digits) for _ in range(28))
-        version_id = client_request_token or str(uuid.uuid4())
-        self.put(secret, version_id, [labels.CURRENT], json.dumps({**value, "password": password}), None)
-        return secret.to_short_dict()
 
 
 def _is_meant(secret: Secret, name: str, secret_id: str) -> bool:

@@ -8,7 +8,7 @@ from moto.core.common_types import TYPE_RESPONSE
 from moto.secretsmanager import urls
 from moto.secretsmanager.responses import SecretsManagerResponse
 
-from tests.bed.aws import describe, lifecycle, listing, values
+from tests.bed.aws import describe, lifecycle, listing, policies, replicas, values
 from tests.bed.aws.region import Region, region_of
 from tests.bed.aws.rotation import Engine
 
@@ -66,6 +66,21 @@ class Corrected(SecretsManagerResponse):
 
     def untag_resource(self) -> str:
         return self._by(lifecycle.untag)
+
+    def replicate_secret_to_regions(self) -> str:
+        return self._by(replicas.replicate)
+
+    def remove_regions_from_replication(self) -> str:
+        return self._by(replicas.remove)
+
+    def put_resource_policy(self) -> str:
+        return self._by(policies.put)
+
+    def get_resource_policy(self) -> str:
+        return self._by(policies.get)
+
+    def delete_resource_policy(self) -> str:
+        return self._by(policies.delete)
 
     def rotate_secret(self) -> str:
         return self._by(self.engine.rotate)

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.bed.aws import labels, schedule, validation
+from tests.bed.aws import labels, masters, schedule, validation
 from tests.bed.aws.errors import Refusal, invalid_parameter, invalid_request, not_found
 from tests.bed.aws.functions import Failed, Registry
 from tests.bed.aws.region import Region
@@ -174,17 +174,20 @@ class Engine:
 
 def _rotate_managed(region: Region, secret: Secret, asked: Asked, token: str) -> Asked:
     """A managed secret is rotated by its owning service: no function, and none may be named."""
+    master = masters.of(secret)
     if asked.get("RotationLambdaARN"):
         raise invalid_parameter("RotationLambdaARN must be left out: the secret is managed by another service.")
+    if token in secret.versions:
+        return _again(secret, token)
+    if asked.get("RotateImmediately", True):
+        master.start(token)
     secret.rotation_requested = secret.rotation_enabled = True
     if asked.get("RotationRules"):
         secret.rules = dict(asked["RotationRules"])
         schedule.plan_next(secret, schedule.parse(secret.rules), region.world.clock.now())
-    if asked.get("RotateImmediately", True):
-        region.rotate_secret(secret.arn, client_request_token=token)
-        return short(secret, token)
     touch(region, secret)
-    return short(secret, labels.holder(secret.versions, labels.CURRENT))
+    region.world.clock.wake()
+    return short(secret, token if token in secret.versions else labels.holder(secret.versions, labels.CURRENT))
 
 
 def _again(secret: Secret, token: str) -> Asked:

@@ -4,7 +4,7 @@ import functools
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from tests.bed.aws import rds, region, responses, stacks
+from tests.bed.aws import masters, rds, region, responses, stacks
 from tests.bed.aws.control import Control
 from tests.bed.aws.events import Bus
 from tests.bed.aws.functions import Registry
@@ -32,6 +32,7 @@ def build(host: str, port: int) -> Server:
     region.install(world)
     responses.install(engine)
     rds.install()
+    masters.install()
     stacks.install()
     gateway = Gateway(world, Dispatcher(), Guard(world.lock), engine.registry)
 

@@ -8,17 +8,20 @@ from typing import Any
 
 from rotated_rds.model.iam import Document, Need, policy
 from rotated_rds.model.policies import Request, Site, by_prefix, trust_role
-from rotated_rds.model.secret import ADOPT_TAG, OWNER_TAG
+from rotated_rds.model.secret import ADOPT_TAG, OWNER_TAG, name_in
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.bed.processes import until
 from tests.support.aws import Aws, Queue
 from tests.support.databases import new_user
 from tests.support.iam.report import Report, checks_of
+from tests.support.masters import Managed
 from tests.support.operators import Operator, running
 from tests.support.resources import Cluster, Json, a_resource, merged
 from tests.support.stage import a_follower
 
+READER = {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [READER]})
 CLUSTER, FIRST = "bed", "first-Passw0rd"  # the operator's name for its cluster, in tests
 
 
@@ -121,6 +124,15 @@ class Journey:
         path = self.cluster.path("rotatedrdssecrets", name)
         self.cluster.expect(f"{name} is gone", lambda: self.cluster.api.get(path) is None)
 
+    def deleted_with_its_secret(self, name: str, *, window: int, **more: Any) -> None:
+        """A secret with a copy elsewhere goes with its resource."""
+        life = {"replicaRegions": [{"region": "us-west-2"}], "deletionPolicy": "Delete", "recoveryWindowDays": window}
+        self.given(name, self.user(), secret={**life, **more})
+        arn = self.cluster.expect_ready(name)["secretArn"]
+        self.deleted(name)
+        listed = self.client.list_secrets(IncludePlannedDeletion=True, Filters=[{"Key": "name", "Values": [name_in(arn)]}])["SecretList"]
+        assert ["DeletedDate" in one for one in listed] == ([True] if window else [])
+
     def restored(self, name: str, user: str, **spec: Any) -> None:
         """Deleted in Kubernetes, scheduled for deletion in AWS, and made anew."""
         arn = self.cluster.status(name)["secretArn"]
@@ -174,7 +186,8 @@ class Journey:
 def operator(one: Journey) -> list[Report]:
     """Method Operator: created under a key, rotated, repaired, restored, adopted, by an administrator, taken over; queue and sweep."""
     queue, admin, user = one.eye.change_queue(f"iam-{one.tag}", one.prefix), one.administrator(), one.user()
-    one.bound(Need.OPERATOR, queue=queue.url, admins=(admin,), keys=tuple(one.keys))
+    features = (Need.REPLICAS, Need.RESOURCE_POLICY, Need.DELETION)
+    one.bound(Need.OPERATOR, *features, queue=queue.url, admins=(admin,), keys=tuple(one.keys))
     with running(one.operator(ROTATED_RDS_QUEUE_URL=queue.url)):
         one.given("made", user, database=one.instance(), secret={"kmsKeyId": one.keys[0]})
         one.cluster.expect_ready("made")
@@ -185,6 +198,7 @@ def operator(one: Journey) -> list[Report]:
         one.adopted("adopted", database=one.rds_cluster())
         one.by_administrator("by-admin", admin)
         one.taken_over("by-admin")
+        one.deleted_with_its_secret("gone", window=7, resourcePolicy=POLICY)
         for name in ("made", "adopted", "by-admin"):
             one.deleted(name)
     return [one.report()]
@@ -195,7 +209,8 @@ def aws_rotates(one: Journey) -> list[Report]:
     inside, user, admin = Aws(one.ours.facts), one.user(), one.administrator()
     function = one.eye.function_arn(f"iam-{one.tag}")
     pair = one.eye.control.function(f"{function}-pair", "alternating", pause=0)
-    one.bound(Need.LAMBDA, functions=(function, pair), admins=(admin,), keys=tuple(one.keys))
+    needs = (Need.LAMBDA, Need.REPLICAS, Need.FORCE_DELETION)
+    one.bound(*needs, functions=(function, pair), admins=(admin,), keys=tuple(one.keys))
     of_function = policy(by_prefix(Request((Need.FUNCTION,), one.site, one.prefix, CLUSTER, functions=(function,), keys=tuple(one.keys))))
     inside.control.policy(dict(of_function))
     environment = {**inside.environment, "ROTATED_RDS_CA_FILE": str(one.database["ca"])}
@@ -213,6 +228,7 @@ def aws_rotates(one: Journey) -> list[Report]:
         one.given("pair", one.user(), user={"adminSecretId": admin}, rotation={"functionArn": pair, "strategy": "AlternatingUsers"})
         one.cluster.expect_ready("pair")
         one.rotated("pair")
+        one.deleted_with_its_secret("gone", window=0)
     calls = {operation: sum(codes.values()) for operation, codes in inside.control.counts().items()}
     return [one.report(), Report("Function", of_function, calls, checks_of(inside.control.rights()))]
 
@@ -251,9 +267,28 @@ def roles(one: Journey) -> list[Report]:
     return [one.report()]
 
 
+def managed(one: Journey) -> list[Report]:
+    """Method RDSManaged: a master by its instance, scheduled, rotated and swept; a cluster whose master RDS does not manage."""
+    master = Managed(one.eye, one.database).given().turned_on()
+    one.bound(Need.RDS_MANAGED)
+    rotation = {"method": "RDSManaged", "immediately": None, "schedule": "rate(30 days)"}
+    with running(one.operator()):
+        for name, database in (("master", {**one.instance(), "instance": master.name}), ("unmanaged", one.rds_cluster())):
+            one.cluster.given_resource(one.resource(name, "", database=database, user=None, rotation=rotation))
+        one.cluster.expect_ready("master")
+        one.rotated("master")
+        version = one.cluster.status("master")["versionId"]
+        master.secretsmanager.rotate_secret(SecretId=master.arn)  # by somebody else: the sweep tells
+        one.cluster.expect("the sweep sees it", lambda: one.cluster.status("master")["versionId"] != version)
+        one.cluster.expect_ready("master")
+        one.cluster.expect_condition("unmanaged", "SecretReady", "False", "SecretNotFound")
+    return [one.report()]
+
+
 JOURNEYS: Mapping[str, Callable[[Journey], list[Report]]] = {
     "Operator": operator,
     "Lambda": aws_rotates,
+    "RDSManaged": managed,
     "External": external,
     "Roles": roles,
 }

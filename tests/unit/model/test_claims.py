@@ -55,6 +55,16 @@ def test_a_claim_goes_with_its_resource() -> None:
     assert claims.stake(NEW) is None
 
 
+def test_A5_of_rds_s_own_master_status_alone_tells_the_user() -> None:
+    claims, managed = Claims(), {"user": None, "rotation": {"method": "RDSManaged"}}
+    claims.seed(OLD.key, a_body(**managed))
+    assert claims.seeds_before(NEW) == []
+    body = a_body(**managed)
+    body["status"]["username"] = "app"
+    claims.seed(OLD.key, body)
+    assert [seed.user for seed in claims.seeds_before(NEW)] == ["app"]
+
+
 def test_A5_a_resource_s_status_stakes_its_claim_before_its_first_pass() -> None:
     claims = Claims()
     claims.seed(OLD.key, a_body())

@@ -133,6 +133,7 @@ OWNS = {f"secretsmanager:{action}" for action in ("CreateSecret", "TagResource",
             | {"secretsmanager:RotateSecret"}
             | {f"lambda:{action}" for action in ("InvokeFunction", "GetFunctionConfiguration", "GetPolicy")},
         ),
+        (Need.RDS_MANAGED, READS | RDS | {"secretsmanager:RotateSecret"}),
         (
             Need.FUNCTION,
             {f"secretsmanager:{a}" for a in ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")},
@@ -141,6 +142,59 @@ OWNS = {f"secretsmanager:{action}" for action in ("CreateSecret", "TagResource",
 )
 def test_a_method_has_its_own_rights_and_no_others(method: Need, expected: set[str]) -> None:
     assert actions(Request((method,), SITE, "k1/")) == expected
+
+
+def test_rds_s_own_secrets_are_rotated_and_read_only_by_who_asks_for_them() -> None:
+    master = secret("rds!db-1f0c")
+    managed = by_prefix(Request((Need.RDS_MANAGED,), SITE, "k1/"))
+    for action in ("GetSecretValue", "RotateSecret"):
+        assert allowed(managed, f"secretsmanager:{action}", master)
+        assert not allowed(managed, f"secretsmanager:{action}", secret("k1/shop/db"))
+        assert not allowed(by_prefix(WHOLE), f"secretsmanager:{action}", master)
+    for action in ("PutSecretValue", "UpdateSecret", "TagResource", "UpdateSecretVersionStage", "DeleteSecret"):
+        assert not allowed(managed, f"secretsmanager:{action}", master)
+
+
+FEATURE = {
+    Need.REPLICAS: {"ReplicateSecretToRegions", "RemoveRegionsFromReplication"},
+    Need.RESOURCE_POLICY: {"GetResourcePolicy", "PutResourcePolicy"},
+    Need.DELETION: {"RemoveRegionsFromReplication", "DeleteSecret"},
+    Need.FORCE_DELETION: {"RemoveRegionsFromReplication", "DeleteSecret"},
+}
+
+
+@pytest.mark.parametrize(("feature", "more"), FEATURE.items())
+def test_a_feature_adds_its_own_rights_on_what_we_own(feature: Need, more: set[str]) -> None:
+    plain, with_it = Request((Need.OPERATOR,), SITE, "k1/", "prod"), Request((Need.OPERATOR, feature), SITE, "k1/", "prod")
+    assert actions(with_it) - actions(plain) == {f"secretsmanager:{action}" for action in more}
+    for action in more:
+        assert allowed(by_prefix(with_it), f"secretsmanager:{action}", secret("k1/shop/db"), **OURS)
+        assert not allowed(by_prefix(with_it), f"secretsmanager:{action}", secret("k1/shop/db"), **THEIRS)
+
+
+def test_a_deletion_without_recovery_has_a_right_of_its_own() -> None:
+    force = {**OURS, "secretsmanager:ForceDeleteWithoutRecovery": "true"}
+    arn = secret("k1/shop/db")
+    assert not allowed(by_prefix(Request((Need.DELETION,), SITE, "k1/", "prod")), "secretsmanager:DeleteSecret", arn, **force)
+    assert allowed(by_prefix(Request((Need.FORCE_DELETION,), SITE, "k1/", "prod")), "secretsmanager:DeleteSecret", arn, **force)
+
+
+def test_what_a_resource_asks_for_of_its_secret_is_in_its_policy() -> None:
+    life: dict[str, Any] = {
+        "replicaRegions": [{"region": "us-west-2", "kmsKeyId": "2"}],
+        "resourcePolicy": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny"}]}',
+        "deletionPolicy": "Delete",
+    }
+    spec = parse_spec({"database": {"instance": "orders"}, "user": {"name": "app"}, "secret": life})
+    wanted = by_resources(Request(site=SITE, cluster="prod"), [("shop", "db", spec)])
+    arn, key = secret("shop/db"), "arn:aws:kms:us-west-2:123456789012:key/2"
+    for action in ("ReplicateSecretToRegions", "PutResourcePolicy", "DeleteSecret"):
+        assert allowed(wanted, f"secretsmanager:{action}", arn, **OURS)
+    assert allowed(wanted, "kms:Encrypt", key, **{"kms:ViaService": "secretsmanager.us-west-2.amazonaws.com"})
+    managed = parse_spec({"database": {"cluster": "orders"}, "rotation": {"method": "RDSManaged"}})
+    wanted = by_resources(Request(site=SITE, cluster="prod"), [("shop", "db", managed)])
+    assert allowed(wanted, "secretsmanager:RotateSecret", secret("rds!cluster-1f0c"))
+    assert not allowed(wanted, "secretsmanager:GetSecretValue", secret("rds!db-1f0c"))
 
 
 def test_nothing_wanted_is_nothing_allowed() -> None:

@@ -43,6 +43,20 @@ def test_the_method_is_as_written_else_by_the_block_that_is_set(rotation: dict[s
     assert a_spec(rotation=rotation).method is method
 
 
+@pytest.mark.parametrize(
+    ("method", "writes", "by_aws"),
+    [
+        (Method.OPERATOR, True, False),
+        (Method.LAMBDA, True, True),
+        (Method.RDS_MANAGED, False, True),
+        (Method.EXTERNAL, False, False),
+    ],
+)
+def test_the_method_says_whose_the_secret_is_and_who_rotates(method: Method, writes: bool, by_aws: bool) -> None:
+    spec = a_spec(rotation={"method": method.value})
+    assert (spec.writes, spec.rotated_by_aws) == (writes, by_aws)
+
+
 def test_with_one_user_a_failed_rollout_stops_nobody_and_a_whole_wave_rolls() -> None:
     assert (a_spec().on_failure, a_spec().max_concurrent) == ("Continue", None)
     written = a_spec(restarts={"onFailure": "Halt", "maxConcurrent": 3})
@@ -54,12 +68,8 @@ def test_with_one_user_a_failed_rollout_stops_nobody_and_a_whole_wave_rolls() ->
     [
         ({"rotation": {"method": "HostedLambda"}}, "spec.rotation.method: HostedLambda"),
         ({"rotation": {"hostedLambda": {"functionName": "f"}}}, "spec.rotation.method: HostedLambda"),
-        ({"rotation": {"method": "RDSManaged"}}, "spec.rotation.method: RDSManaged"),
         ({"rotation": {"strategy": "AlternatingUsers"}}, "spec.rotation.strategy: AlternatingUsers"),
         ({"rotation": {"strategy": "DualPassword"}}, "spec.rotation.strategy: DualPassword"),
-        ({"secret": {"resourcePolicy": "{}"}}, "spec.secret.resourcePolicy"),
-        ({"secret": {"replicaRegions": []}}, "spec.secret.replicaRegions"),
-        ({"secret": {"deletionPolicy": "Delete"}}, "spec.secret.deletionPolicy: Delete"),
         ({"user": {"ownerRole": "owner"}}, "spec.user.ownerRole"),
         ({"restarts": {"onFailure": "Rollback"}}, "spec.restarts.onFailure: Rollback"),
     ],
@@ -79,6 +89,7 @@ def test_what_this_version_does_not_carry_out_is_refused_by_its_field(more: dict
         ({"rotation": {"gracePeriod": 5}}, "spec.rotation.gracePeriod"),
         ({"nonsense": True}, "spec.nonsense"),
         ({"secret": {"adoption": "Maybe"}}, "spec.secret.adoption"),
+        ({"secret": {"resourcePolicy": "{}"}}, "spec.secret.resourcePolicy: it has no Statement: write a policy document"),
         ({"database": None}, "spec.database"),
     ],
 )

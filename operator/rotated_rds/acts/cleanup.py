@@ -1,0 +1,78 @@
+"""What becomes of the AWS secret when its resource goes: with `deletionPolicy: Delete` it goes too, its replicas first."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rotated_rds.acts import creation
+from rotated_rds.acts.view import Pass
+from rotated_rds.model.errors import Problem, Reason
+from rotated_rds.model.resource import Resource
+from rotated_rds.model.secret import SecretState
+from rotated_rds.model.status import Notice, Outcome
+from rotated_rds.model.tenancy import Allow
+
+LOOK_AGAIN = timedelta(seconds=5)
+_PATH = "spec.secret.deletionPolicy"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Nothing is left to do: the resource may go. notices: what stays in AWS, and why."""
+
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The resource stays. wake: when to look again; None: back off."""
+
+    outcome: Outcome
+    wake: datetime | None = None
+
+
+def deletes(resource: Resource) -> bool:
+    """Whether the AWS secret goes with this resource: then a finalizer holds it. While suspended AWS is left alone."""
+    spec = resource.spec
+    return spec is not None and spec.writes and not spec.suspend and spec.secret.deletion_policy == "Delete"
+
+
+def run(one: Pass) -> Ended | Waits:
+    """One look at a resource that is being deleted."""
+    try:
+        return _delete(one)
+    except Problem as problem:
+        mend = f"; to leave the AWS secret as it is, set {_PATH}: Retain"
+        return Waits(Outcome(False, problem.reason, f"{problem.message}{mend}"))
+
+
+def _delete(one: Pass) -> Ended | Waits:
+    known, spec = one.before.secret_arn, one.spec.secret
+    state = one.secrets.describe(known or creation.secret_name(one))
+    if state is None or state.deleted_at:
+        return Ended()
+    if state.owner != one.world.owner(one.key):
+        return Ended((_left(state, Reason.OWNED_BY_ANOTHER, f"it belongs to {state.owner or 'nobody'}"),))
+    if not creation.may_be_deleted(one, state):
+        return Ended(
+            (_left(state, Reason.NOT_ALLOWED, "it was taken over, and neither spec.secret.adoption: Always nor its tag allows it"),)
+        )
+    one.permit.check_secret(state.arn)
+    one.permit.check_word(Allow.DELETION, _PATH)
+    if not spec.recovery_window_days:
+        one.permit.check_word(Allow.FORCE_DELETION, "spec.secret.recoveryWindowDays")
+    if state.replicas:
+        return _without_replicas(one, state)
+    one.secrets.delete(state.arn, spec.recovery_window_days)
+    return Ended()
+
+
+def _without_replicas(one: Pass, state: SecretState) -> Waits:
+    """AWS deletes no secret that has copies elsewhere."""
+    regions = [copy.region for copy in state.replicas]
+    one.secrets.remove_replicas(state.arn, regions)
+    text = f"the copies of {state.name} go first: {', '.join(regions)}"
+    return Waits(Outcome(None, Reason.PENDING, text), one.now + LOOK_AGAIN)
+
+
+def _left(state: SecretState, reason: Reason, why: str) -> Notice:
+    return Notice(True, reason, f"AWS secret {state.arn} is left as it is: {why}")
