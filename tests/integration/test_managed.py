@@ -31,7 +31,7 @@ def master(aws: Facts, postgres: Facts) -> Managed:
 
 def spec(master: Managed, **more: Any) -> dict[str, Any]:
     rotation = {"immediately": None, "method": "RDSManaged", **more.pop("rotation", {})}
-    return {"database": {**HOST, "instance": master.name}, "user": None, "rotation": rotation, **more}
+    return {"database": {**HOST, master.kind: master.name}, "user": None, "rotation": rotation, **more}
 
 
 def given(scene: Scene, master: Managed, **more: Any) -> Status:
@@ -91,6 +91,21 @@ def test_a_request_rotates_through_rds_and_is_followed_to_its_end(scene: Scene, 
     scene.restarted()
     assert scene.settled(LOOK).history == status.history
     assert scene.calls("RotateSecret") == 1
+
+
+@pytest.mark.parametrize(("engine", "kind"), [("mariadb", "instance"), ("mysql", "instance"), ("mysql", "cluster")])
+def test_a_master_of_another_engine_or_of_a_cluster_is_rotated_alike(
+    engine: str, kind: str, bed: Bed, api: Api, aws: Facts, namespace: str, request: pytest.FixtureRequest
+) -> None:
+    facts: Facts = request.getfixturevalue(engine)
+    scene, master = Scene.on(bed, api, namespace, facts, aws), Managed(Aws(aws), facts, kind).given()
+    given_ready(scene, master)
+    old = scene.password
+    assert asked_for_rotation(scene, "once").requests["rotate"].result == "Done"
+    assert scene.password == master.value["password"] != old
+    assert (scene.content["engine"], scene.content["username"]) == (engine, master.user)
+    assert can_log_in(facts, master.user, scene.password)
+    assert not can_log_in(facts, master.user, old)
 
 
 def test_a_rotation_by_rds_s_own_clock_is_noticed_and_published(scene: Scene, master: Managed) -> None:

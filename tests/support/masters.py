@@ -1,4 +1,4 @@
-"""An RDS instance of a test's own whose master password RDS manages: a real user of the bed's database behind it."""
+"""An RDS instance, or a cluster, of a test's own whose master password RDS manages: a real user of the bed's database behind it."""
 
 import json
 import secrets
@@ -11,15 +11,17 @@ from tests.support.aws import Aws
 from tests.support.databases import new_master
 
 Json = dict[str, Any]
+_AURORA = {"postgres": "postgresql", "mysql": "mysql"}
 BY_HAND = "by-hand-Passw0rd"
 
 
 @dataclass
 class Managed:
-    """`aws` is somebody with all rights, not the operator."""
+    """`aws` is somebody with all rights, not the operator. kind: instance or cluster."""
 
     aws: Aws
     database: Facts
+    kind: str = "instance"
     name: str = field(default_factory=lambda: f"m{secrets.token_hex(5)}")
 
     def __post_init__(self) -> None:
@@ -30,12 +32,16 @@ class Managed:
         """The instance and its master, whose password was set by hand."""
         new_master(self.database, self.user, BY_HAND)
         place = {"host": "localhost", "port": self.database["port"], "user": self.user, "server": dict(self.database)}
-        self.aws.control.place(instance=self.name, engine=self.database["engine"], **place)
+        engine = self.database["engine"] if self.kind == "instance" else f"aurora-{_AURORA[str(self.database['engine'])]}"
+        self.aws.control.place(**{self.kind: self.name}, engine=engine, **place)
         return self
 
     def turned_on(self) -> "Managed":
         """RDS manages the password, as after `aws rds modify-db-instance`."""
-        self.rds.modify_db_instance(DBInstanceIdentifier=self.name, ManageMasterUserPassword=True, ApplyImmediately=True)
+        if self.kind == "instance":
+            self.rds.modify_db_instance(DBInstanceIdentifier=self.name, ManageMasterUserPassword=True, ApplyImmediately=True)
+        else:
+            self.rds.modify_db_cluster(DBClusterIdentifier=self.name, ManageMasterUserPassword=True, ApplyImmediately=True)
         self.comes("active")
         return self
 
@@ -46,14 +52,18 @@ class Managed:
 
     def order(self, hold: str | None = None, *, impaired: bool = False) -> None:
         """Where the next rotation waits, or that it fails; without words it goes on."""
-        self.aws.control.master(instance=self.name, hold=hold, impaired=impaired)
+        self.aws.control.master(**{self.kind: self.name}, hold=hold, impaired=impaired)
 
     def comes(self, status: str) -> None:
         until(f"{self.name} is {status}", lambda: self.secret["SecretStatus"] == status, seconds=30)
 
     @property
     def secret(self) -> Json:
-        shown: Any = self.rds.describe_db_instances(DBInstanceIdentifier=self.name)["DBInstances"][0]
+        shown: Any = (
+            self.rds.describe_db_instances(DBInstanceIdentifier=self.name)["DBInstances"][0]
+            if self.kind == "instance"
+            else self.rds.describe_db_clusters(DBClusterIdentifier=self.name)["DBClusters"][0]
+        )
         return shown["MasterUserSecret"]
 
     @property

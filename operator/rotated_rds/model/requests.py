@@ -34,5 +34,7 @@ def _answer(name: str, text: str, method: Method, now: datetime) -> RequestStatu
         return RequestStatus(text=text, time=now, result="Refused", message=f"{name} is not carried out by this version of the operator")
     if name == "take-rotation" and method is not Method.OPERATOR:
         mend = f"method {method} leaves the rotation with AWS; set spec.rotation.method: Operator"
+        if method is Method.RDS_MANAGED:
+            mend = "RDS alone rotates its own secret; for another user make a resource with method Operator"
         return RequestStatus(text=text, time=now, result="Refused", message=mend)
     return RequestStatus(text=text, time=now, result="Done", message=_AT_ONCE[name]) if name in _AT_ONCE else None
