@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-SERVICES = frozenset({"secretsmanager", "rds", "lambda", "sqs", "sts", "sso", "sso-oidc", "signin"})
+SERVICES = frozenset({"secretsmanager", "rds", "lambda", "cloudformation", "sqs", "sts", "sso", "sso-oidc", "signin"})
 """AWS services whose descriptions stay: those that are called, and those by which botocore may get credentials."""
 
 _UNUSED = (

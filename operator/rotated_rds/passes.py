@@ -83,7 +83,7 @@ class Passes:
     def _run(self, body: Body, resource: Resource, before: Status, hint: Hint) -> End:
         if resource.deleting and before.rotation.in_progress is None:
             return self._let_go(body, resource, before)
-        if cleanup.deletes(resource) and not resource.held_for_cleanup and not resource.deleting:
+        if cleanup.holds(resource, before) and not resource.held_for_cleanup and not resource.deleting:
             body = self.world.kubernetes.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], resource.resource_version)
             resource, before = read_resource(body)
         done = self._reconcile(resource, before, hint)
@@ -120,7 +120,7 @@ class Passes:
         ours = done.status.rotation.in_progress
         rotates = ours is not None and ours.cause != rotation.AWS
         unknown = resource.spec is None and resource.held_for_cleanup  # what it wants of its AWS secret cannot be read now
-        holds = rotates or unknown or cleanup.deletes(resource)
+        holds = rotates or unknown or cleanup.holds(resource, done.status)
         after = body
         if holds and not resource.held_for_cleanup and not resource.deleting:
             after = self.world.kubernetes.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], resource.resource_version)
@@ -141,12 +141,12 @@ class Passes:
             self.recorder.record(
                 resource, Notice(True, Reason.INVALID_SPEC, f"deleted with a spec that cannot be read: {before.secret_arn} is left in AWS")
             )
-        if resource.spec is None or not cleanup.deletes(resource):
+        if resource.spec is None or not cleanup.holds(resource, before):
             return End(self._release(body))
         one = Pass(self.world, resource, resource.spec, before, self.clock(), clock=self.clock)
         left = cleanup.run(one)
         if isinstance(left, cleanup.Waits):
-            done = leaving(before, left.outcome, resource.generation, one.now, left.wake)
+            done = leaving(before, left.kind, left.outcome, resource.generation, one.now, left.wake)
             after = self.world.kubernetes.put_status(resource.key, done.status.body()) if done.status.body() != before.body() else body
             return End(after, done.wake, done.troubled)
         for notice in left.notices:
@@ -173,7 +173,11 @@ def is_pressing(body: Body, now: datetime) -> bool:
 def method_changed(spec: Spec, before: Status) -> Refused | None:
     """To RDS's own password, or from it, a live resource does not change: its secret is another one (SAFETY.md E6)."""
     began_as = before.rotation.method
-    if began_as is None or began_as == spec.method or Method.RDS_MANAGED not in (began_as, spec.method):
+    if began_as is None or began_as == spec.method:
+        return None
+    if began_as == Method.HOSTED_LAMBDA and spec.method is not Method.OPERATOR:  # whose stack is taken away on the way
+        return Refused(Reason.INVALID_SPEC, f"spec.rotation.method: from {began_as} to Operator first, then to {spec.method}")
+    if Method.RDS_MANAGED not in (began_as, spec.method):
         return None
     return Refused(
         Reason.INVALID_SPEC,

@@ -137,9 +137,9 @@ def untouched(one: Pass) -> Reconciled:
     return Reconciled(fold(one.before, {}, outcomes, one.resource.generation, one.now, suspended=suspended_text(one)), None, troubled=False)
 
 
-def leaving(before: Status, outcome: Outcome, generation: int, now: datetime, wake: datetime | None) -> Reconciled:
+def leaving(before: Status, kind: Kind, outcome: Outcome, generation: int, now: datetime, wake: datetime | None) -> Reconciled:
     """A resource that is being deleted, while its AWS secret is not gone yet."""
-    outcomes = {kind: kept(before.condition(kind)) for kind in STAGES} | {Kind.SECRET_READY: outcome}
+    outcomes = {kind: kept(before.condition(kind)) for kind in STAGES} | {kind: outcome}
     return Reconciled(fold(before, {}, outcomes, generation, now, suspended=None), wake, troubled=wake is None)
 
 

@@ -26,6 +26,7 @@ HIGHEST_PORT = 65_535
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _CLUSTER = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _PREFIX = re.compile(r"[A-Za-z0-9/_+=.@-]{0,256}")
+_ROLE = re.compile(r"[A-Za-z0-9/+=,.@_-]{1,512}")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
 
 
@@ -77,16 +78,13 @@ def _or_none(read: Callable[[str], T]) -> Callable[[str], T | None]:
     return lambda text: read(text) if text else None
 
 
-def _cluster(text: str) -> str | None:
-    if text and not _CLUSTER.fullmatch(text):
-        raise ValueError("write letters, digits and . _ -, at most 63")
-    return text or None
+def _fitting(pattern: re.Pattern[str], mend: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(f"write {mend}")
+        return text
 
-
-def _prefix(text: str) -> str:
-    if not _PREFIX.fullmatch(text):
-        raise ValueError("write what a secret's name may hold: letters, digits and /_+=.@-")
-    return text
+    return read
 
 
 def _queue(text: str) -> str | None:
@@ -174,15 +172,21 @@ class Settings:
     )
     cluster_name: str | None = _row(
         ("--cluster-name", _env("CLUSTER"), "clusterName"),
-        _cluster,
+        _or_none(_fitting(_CLUSTER, "letters, digits and . _ -, at most 63")),
         "",
         "First part of the owner tag, at most 63 characters. Default: the uid of the namespace kube-system.",
     )
     secret_prefix: str = _row(
         ("--secret-prefix", _env("SECRET_PREFIX"), "aws.secretPrefix"),
-        _prefix,
+        _fitting(_PREFIX, "what a secret's name may hold: letters, digits and /_+=.@-"),
         "",
         "Begins the name of each AWS secret: tells clusters of one AWS account apart.",
+    )
+    stack_role: str | None = _row(
+        ("--stack-role", _env("STACK_ROLE"), "aws.stackRole"),
+        _or_none(_fitting(_ROLE, "the role's name, with its path if it has one, and no ARN")),
+        "",
+        "CloudFormation's role, by name, for method HostedLambda. Default: none, that method is refused.",
     )
     tenancy_file: Path | None = _row(
         ("--tenancy-file", _env("TENANCY_FILE"), "tenancy.mode, tenancy.rules"),
@@ -192,11 +196,9 @@ class Settings:
     )
     ca_file: Path | None = _row(("--ca-file", _env("CA_FILE"), "caBundle.*"), _file, "", "PEM file with more CAs for databases.")
     min_rotation_interval: timedelta = _row(
-        ("--min-rotation-interval", _env("MIN_ROTATION_INTERVAL"), "limits.minRotationInterval"),
-        _duration,
-        "5s",
+        ("--min-rotation-interval", _env("MIN_ROTATION_INTERVAL"), "limits.minRotationInterval"), _duration, "5s",
         "Between two requested rotations of one resource.",
-    )
+    )  # fmt: skip
     max_rotations: int = _row(
         ("--max-rotations", _env("MAX_ROTATIONS"), "limits.rotations"), _number, "10", "Rotations at once in the whole release."
     )

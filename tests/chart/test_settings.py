@@ -17,6 +17,7 @@ TOLD: dict[str, dict[str, Any]] = {
     "aws.sweepInterval": {"aws": {"sweepInterval": "2m"}},
     "clusterName": {"clusterName": "prod-1"},
     "aws.secretPrefix": {"aws": {"secretPrefix": "prod/"}},
+    "aws.stackRole": {"aws": {"stackRole": "stacks"}},
     "limits.minRotationInterval": {"limits": {"minRotationInterval": "7s"}},
     "limits.rotations": {"limits": {"rotations": 3}},
     "limits.rollouts": {"limits": {"rollouts": 4}},

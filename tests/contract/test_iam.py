@@ -21,6 +21,7 @@ ALSO = {
     "secretsmanager:PutSecretValue": {"secretsmanager:PutSecretValue", "kms:GenerateDataKey", "kms:Decrypt"},
     "secretsmanager:UpdateSecret": {"secretsmanager:UpdateSecret", "kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"},
     "secretsmanager:RotateSecret": {"secretsmanager:RotateSecret", "lambda:InvokeFunction"},
+    "cloudformation:CreateChangeSet": {"cloudformation:CreateChangeSet", "iam:PassRole"},
     "secretsmanager:ReplicateSecretToRegions": {
         "secretsmanager:ReplicateSecretToRegions",
         "kms:Decrypt",
@@ -54,6 +55,14 @@ AWS_KNOWS: dict[str, tuple[str | None, set[str]]] = {
     "lambda:InvokeFunction": ("function", set()),
     "lambda:GetFunctionConfiguration": ("function", set()),
     "lambda:GetPolicy": ("function", set()),
+    "cloudformation:DescribeStacks": ("stack", set()),
+    "cloudformation:DescribeStackEvents": ("stack", set()),
+    "cloudformation:CreateChangeSet": ("stack", set()),
+    "cloudformation:DescribeChangeSet": ("stack", set()),
+    "cloudformation:ExecuteChangeSet": ("stack", set()),
+    "cloudformation:DeleteChangeSet": ("stack", set()),
+    "cloudformation:DeleteStack": ("stack", set()),
+    "iam:PassRole": ("role", {"iam:PassedToService"}),
     "rds:DescribeDBInstances": ("db", set()),
     "rds:DescribeDBClusters": ("cluster", set()),
     "kms:Decrypt": ("key", {"kms:ViaService"}),
@@ -71,6 +80,9 @@ TYPES = {
     Scope.INSTANCES: "db",
     Scope.CLUSTERS: "cluster",
     Scope.FUNCTIONS: "function",
+    Scope.STACKS: "stack",
+    Scope.TRANSFORMS: "stack",  # the reference names no type for it; a policy may name the transform's ARN
+    Scope.STACK_ROLES: "role",
     Scope.KEYS: "key",
     Scope.QUEUES: "queue",
     Scope.ROLES: "role",
@@ -137,6 +149,7 @@ ONLY = {
     Guard.RECOVERABLE: "with a recovery window",
     Guard.OUR_FUNCTIONS: "with one of these functions",
     Guard.VIA_SECRETS_MANAGER: "through Secrets Manager",
+    Guard.TO_CLOUDFORMATION: "to CloudFormation",
     Guard.ROTATED_BY_US: "the secret is rotated by this function",
 }
 

@@ -19,7 +19,6 @@ FALSE = [Reason(name) for name, meanwhile in TOLD.items() if meanwhile.isascii()
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 # Reasons of what a later issue builds: the name is kept for it in the contract.
 WAITING = {
-    Reason.STACK_FAILED: "issue 6: HostedLambda",
     Reason.ROLLED_BACK: "issue 6: rollback",
     Reason.UNSUPPORTED_STRATEGY: "issue 6: AlternatingUsers, DualPassword",
     Reason.OWNERSHIP_SPLIT: "issue 6: AlternatingUsers",

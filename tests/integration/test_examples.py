@@ -94,7 +94,7 @@ def shop(bed: Bed, api: Api, kubectl: Kubectl, aws: Facts, postgres: Facts, name
     new_user(postgres, user, FIRST)
     cluster = Cluster(api, namespace)
     cluster.given_secret("orders-first-password", {"password": FIRST})
-    with running(Operator(bed, ours, (namespace,))):
+    with running(Operator(bed, ours, (namespace,), environment={"ROTATED_RDS_STACK_ROLE": "stacks"})):
         yield Shop(cluster, kubectl, ours, postgres, user)
 
 
@@ -123,6 +123,15 @@ def test_aws_rotates_with_the_function_and_schedule_of_the_example(shop: Shop) -
     assert told.get("RotationLambdaARN") == function
     rules = told.get("RotationRules", {})
     assert (rules.get("ScheduleExpression"), rules.get("Duration")) == ("rate(30 days)", "3h")
+
+
+def test_aws_s_own_function_is_made_by_a_stack(shop: Shop) -> None:
+    name = shop.apply("hosted-lambda.yaml")
+    shop.rotated(name)
+    stack = shop.aws.client("cloudformation").describe_stacks(StackName="rotated-rds-rotate-orders")["Stacks"][0]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    shop.cluster.delete(name)
+    shop.cluster.expect("it is gone", lambda: shop.cluster.api.get(shop.cluster.path("rotatedrdssecrets", name)) is None)
 
 
 def test_another_s_secret_is_followed_and_never_written(shop: Shop) -> None:

@@ -66,7 +66,7 @@ class ByHand:
         kubeconfig: Path | None = None,
     ) -> "ByHand":
         api = Kubernetes(_client(kubeconfig) if kubeconfig else _home(bed.name), fence)
-        house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10)
+        house = House("bed", "", tenancy or parse(LOOPBACK), timedelta(seconds=5), 10, 10, "stacks")
         clock = Clock()
         logins = Logins(8, clock=lambda: time.monotonic() + clock.ahead.total_seconds())
         world = World(api, sessions(aws, fence), logins, CaFiles([bed.authority.ca.certificate]), Claims(), house, Ages(), lambda _what: 0)

@@ -85,7 +85,8 @@ def test_a_policy_that_is_too_long_says_so() -> None:
         (("--for-role", "arn:aws:iam::1:role/x"), None, "-f"),
         (("--kms-key", "alias/rds"), None, "--kms-key"),
         (("--queue-url", "q"), None, "--queue-url"),
-        (("--method", "HostedLambda"), None, "--method"),
+        (("--method", "HostedLambda"), None, "--stack-role"),
+        (("--method", "Nobody"), None, "--method"),
     ],
 )
 def test_a_mistake_is_named_with_the_option_and_nothing_is_printed(words: tuple[str, ...], stdin: str | None, said: str) -> None:

@@ -8,6 +8,7 @@
   (list "ROTATED_RDS_SWEEP_INTERVAL" $values.aws.sweepInterval)
   (list "ROTATED_RDS_CLUSTER" $values.clusterName)
   (list "ROTATED_RDS_SECRET_PREFIX" $values.aws.secretPrefix)
+  (list "ROTATED_RDS_STACK_ROLE" $values.aws.stackRole)
   (list "ROTATED_RDS_TENANCY_FILE" "/var/run/rotated-rds/tenancy/tenancy.yaml")
   (list "ROTATED_RDS_CA_FILE" (ternary "/var/run/rotated-rds/ca/ca.crt" "" (not (empty (include "rotated-rds.caConfigMap" .)))))
   (list "ROTATED_RDS_MIN_ROTATION_INTERVAL" $values.limits.minRotationInterval)

@@ -1,4 +1,4 @@
-"""Method Lambda: AWS's own rotation by the user's function: configured as the spec says, asked for, followed."""
+"""Methods Lambda and HostedLambda: AWS's own rotation by a function: configured as the spec says, asked for, followed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,7 +32,8 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     current = state.current
     if current is None:
         raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
-    one.permit.check_function(_function(one))
+    if one.spec.rotation.function_arn:  # the hosted one needs the word HostedLambda
+        one.permit.check_function(one.spec.rotation.function_arn)
     if progress := one.before.rotation.in_progress:
         return follow(one, endpoint, state, progress)
     if state.remembered:
@@ -51,8 +52,8 @@ def _wake(one: Pass) -> datetime | None:
     return rotation.aws_wake(one.resource, one.spec, one.before, one.now, EXPECT)
 
 
-def _function(one: Pass) -> str:
-    return one.spec.rotation.function_arn or ""
+def _function(one: Pass, state: SecretState) -> str:
+    return rotation.function_of(one.spec, state.arn) or state.function_arn or ""
 
 
 # nothing is under way
@@ -62,7 +63,7 @@ def _idle(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Cu
     """At rest, with what is to be said of the function."""
     current = state.current or ""
     try:
-        note = preflight.of_function(one, endpoint, state, _function(one))
+        note = preflight.of_function(one, endpoint, state, _function(one, state))
     except Refused as refused:
         return report.unconfigured(one, current, refused)
     return report.idle(one, current, wake=_wake(one), note=note)
@@ -95,7 +96,7 @@ def due(one: Pass, *, created: bool) -> Due | None:
 
 def configured(spec: Spec, state: SecretState) -> bool:
     """Whether AWS has the function, schedule and window that the spec names. What it does not name is not looked at."""
-    function, schedule = spec.rotation.function_arn, rotation.schedule_of(spec)
+    function, schedule = rotation.function_of(spec, state.arn), rotation.schedule_of(spec)
     if schedule is None:
         return state.function_arn in (None, function)
     return state.rotation_enabled and state.function_arn == function and same_rules(state.rules, schedule)
@@ -106,11 +107,11 @@ def _configure(one: Pass, state: SecretState) -> Sequence[Notice]:
     if configured(one.spec, state):
         return ()
     try:
-        one.secrets.rotate(state.arn, function_arn=_function(one), rules=rules(one, state), immediately=False)
+        one.secrets.rotate(state.arn, function_arn=_function(one, state), rules=rules(one, state), immediately=False)
     except WrongState as wrong:
         raise Refused(Reason.ROTATION_FAILED, f"AWS will not change the rotation now: {wrong.message}") from None
     one.world.ages.note("tested", one.key, one.now)
-    return (_configured(one),)
+    return (_configured(one, state),)
 
 
 def rules(one: Pass, state: SecretState) -> dict[str, str]:
@@ -119,10 +120,10 @@ def rules(one: Pass, state: SecretState) -> dict[str, str]:
     return aws_rules(schedule) if schedule and not (state.rotation_enabled and same_rules(state.rules, schedule)) else {}
 
 
-def _configured(one: Pass) -> Notice:
+def _configured(one: Pass, state: SecretState) -> Notice:
     schedule = rotation.schedule_of(one.spec)
     when = describe(schedule) if schedule else "on request"
-    return Notice(False, "RotationConfigured", f"AWS rotates with {one.spec.rotation.function_arn}: {when}")
+    return Notice(False, "RotationConfigured", f"AWS rotates with {_function(one, state)}: {when}")
 
 
 def begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | None:
@@ -149,15 +150,15 @@ def _pending(one: Pass, state: SecretState, pending: str) -> Result[Current]:
     if one.world.ages.known("tested", one.key) and not one.world.ages.older_than("tested", one.key, TEST, one.now):
         return report.idle(one, current, wake=one.now + FOLLOW)
     if any(line.version_id == pending and line.result == "Failed" for line in one.before.history):
-        return report.stuck(one, Current(current), stuck_text(one, pending), wake=one.now + timedelta(minutes=1))
+        return report.stuck(one, Current(current), stuck_text(one, state, pending), wake=one.now + timedelta(minutes=1))
     progress = InProgress(version_id=pending, since=one.now, cause=AWS, started_from=current, step="aws")
     return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=not_held(one))
 
 
-def stuck_text(one: Pass, version: str) -> str:
+def stuck_text(one: Pass, state: SecretState, version: str) -> str:
     """Why nothing rotates, and the two ways out: which is right depends on what the database took."""
     return (
-        f"AWSPENDING stands on version {version[:8]} and does not become AWSCURRENT: {_function(one) or 'the function'} failed or hangs; "
+        f"AWSPENDING stands on version {version[:8]} and does not become AWSCURRENT: {_function(one, state)} failed or hangs; "
         "see its log. Where CredentialVerified says that this version logs in, move AWSCURRENT to it, else take AWSPENDING off it: "
         "AWS rotates no more before that (update-secret-version-stage)"
     )
@@ -178,10 +179,10 @@ def follow(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: I
     if state.pending != ours:
         return _lost(one, state, progress, waited)
     if waited >= GIVEN_UP:
-        return report.failed(one, current, progress, Reason.ROTATION_FAILED, stuck_text(one, ours))
+        return report.failed(one, current, progress, Reason.ROTATION_FAILED, stuck_text(one, state, ours))
     seen = Current(current, pending_since=progress.since)
     if waited >= STUCK:
-        return report.stuck(one, seen, stuck_text(one, ours), wake=one.now + EXPECT, began=progress)
+        return report.stuck(one, seen, stuck_text(one, state, ours), wake=one.now + EXPECT, began=progress)
     return report.under_way(one, seen, progress, "AWS runs the function", wake=one.now + FOLLOW)
 
 
@@ -193,7 +194,7 @@ def _lost(one: Pass, state: SecretState, progress: InProgress, waited: timedelta
         return report.idle(replace(one, before=ended), current, wake=one.now)
     if waited < SETTLE:
         return report.under_way(one, Current(current, pending_since=progress.since), progress, "AWS begins", wake=one.now + FOLLOW)
-    text = f"version {ours[:8]} lost AWSPENDING without becoming AWSCURRENT; see the log of {_function(one) or 'the function'}"
+    text = f"version {ours[:8]} lost AWSPENDING without becoming AWSCURRENT; see the log of {_function(one, state)}"
     return report.failed(one, current, progress, Reason.ROTATION_FAILED, text)
 
 
@@ -205,12 +206,12 @@ def _ask(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: InP
         return report.noticed(one, current, asked, wake=one.now + FOLLOW)
     if pending and pending != current:
         return _wait_or_fail(one, current, progress, f"AWSPENDING stands on version {pending[:8]}: take it off")
-    told = () if configured(one.spec, state) and state.function_arn else (_configured(one),)
+    told = () if configured(one.spec, state) and state.function_arn else (_configured(one, state),)
     try:
-        preflight.of_function(one, endpoint, state, _function(one))
+        preflight.of_function(one, endpoint, state, _function(one, state))
         one.secrets.rotate(
             state.arn,
-            function_arn=_function(one),
+            function_arn=_function(one, state),
             rules=rules(one, state),
             immediately=True,
             token=progress.version_id,

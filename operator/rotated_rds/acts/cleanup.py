@@ -1,14 +1,15 @@
-"""What becomes of the AWS secret when its resource goes: with `deletionPolicy: Delete` it goes too, its replicas first."""
+"""What goes with a resource: a hosted function's stack that nobody else uses; the AWS secret, with `deletionPolicy: Delete`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rotated_rds.acts import creation
+from rotated_rds.acts import creation, hosted
 from rotated_rds.acts.view import Pass
 from rotated_rds.model.errors import Problem, Reason
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.secret import SecretState
-from rotated_rds.model.status import Notice, Outcome
+from rotated_rds.model.spec import Method
+from rotated_rds.model.status import Kind, Notice, Outcome, Status
 from rotated_rds.model.tenancy import Allow
 
 LOOK_AGAIN = timedelta(seconds=5)
@@ -24,25 +25,47 @@ class Ended:
 
 @dataclass(frozen=True)
 class Waits:
-    """The resource stays. wake: when to look again; None: back off."""
+    """The resource stays. kind: the condition that says why; wake: when to look again; None: back off."""
 
     outcome: Outcome
     wake: datetime | None = None
+    kind: Kind = Kind.SECRET_READY
+
+
+def holds(resource: Resource, status: Status) -> bool:
+    """Whether something in AWS goes with this resource: then a finalizer holds it. While suspended AWS is left alone."""
+    spec = resource.spec
+    if spec is None or spec.suspend:
+        return False
+    return deletes(resource) or spec.method is Method.HOSTED_LAMBDA or status.rotation.method == Method.HOSTED_LAMBDA
 
 
 def deletes(resource: Resource) -> bool:
-    """Whether the AWS secret goes with this resource: then a finalizer holds it. While suspended AWS is left alone."""
+    """Whether the AWS secret goes with it."""
     spec = resource.spec
     return spec is not None and spec.writes and not spec.suspend and spec.secret.deletion_policy == "Delete"
 
 
 def run(one: Pass) -> Ended | Waits:
     """One look at a resource that is being deleted."""
+    if one.before.rotation.method == Method.HOSTED_LAMBDA and (left := _stack(one)) is not None:
+        return left
+    if not deletes(one.resource):
+        return Ended()
     try:
         return _delete(one)
     except Problem as problem:
         mend = f"; to leave the AWS secret as it is, set {_PATH}: Retain"
         return Waits(Outcome(False, problem.reason, f"{problem.message}{mend}"))
+
+
+def _stack(one: Pass) -> Waits | None:
+    """The stack goes first: the secret still says whose function it is."""
+    try:
+        text = hosted.leave(one)
+    except Problem as problem:
+        return Waits(Outcome(False, problem.reason, problem.message), kind=Kind.ROTATION_READY)
+    return Waits(Outcome(None, Reason.PENDING, text), one.now + LOOK_AGAIN, Kind.ROTATION_READY) if text else None
 
 
 def _delete(one: Pass) -> Ended | Waits:

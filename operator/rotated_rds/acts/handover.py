@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotated_rds.acts import aws_rotation, pending, report
+from rotated_rds.acts import aws_rotation, hosted, pending, report
 from rotated_rds.acts.view import Pass
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.handover import Change, Facts, Move, change_of, next_move
 from rotated_rds.model.rotation import AWS
 from rotated_rds.model.secret import PENDING, SecretState
+from rotated_rds.model.spec import Method
 from rotated_rds.model.status import InProgress, Result, RotationStatus, waits
 from rotated_rds.model.verified import Current
 
@@ -58,7 +59,13 @@ def _taken(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: I
             one.world.ages.note(_place(replace(state, versions=_without_pending(state))), one.key, one.now - FUNCTION_RUNS)
             return _waits(one, state, "the dead version of AWS's last rotation is taken off AWSPENDING", one.now)
         case Move.TAKEN:
-            return report.taken_over(one, state.current or "")
+            return _with_its_stack(one, state) or report.taken_over(one, state.current or "")
+
+
+def _with_its_stack(one: Pass, state: SecretState) -> Result[Current] | None:
+    """From method HostedLambda: its stack goes, unless others use it, before status forgets whose it was."""
+    text = hosted.leave(one) if one.before.rotation.method == Method.HOSTED_LAMBDA else None
+    return _waits(one, state, text, one.now + hosted.LOOK_AGAIN) if text else None
 
 
 def _facts(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Facts:

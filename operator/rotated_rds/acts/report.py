@@ -176,6 +176,11 @@ def unconfigured(one: Pass, current: str, refused: Refused) -> Result[Current]:
     return fails(refused.reason, refused.message, value=Current(current), rotation=_status(one, held_back=None))
 
 
+def making(one: Pass, current: str, text: str) -> Result[Current]:
+    """CloudFormation makes AWS's function: seconds to minutes."""
+    return waits(text, value=Current(current), wake=one.now + _LOOK_AGAIN, rotation=_status(one, held_back=None))
+
+
 def unusable(one: Pass, current: str, refused: Refused) -> Result[Current]:
     """What the secret says does not fit the spec: nothing rotates before a person has mended it, and no request waits for that."""
     requests = answered(one, "Refused", refused.message)

@@ -26,7 +26,11 @@ _QUEUE = Config(connect_timeout=2, read_timeout=30, retries={"mode": "standard",
 WRITE_SECONDS = 4.0
 NO_CREDENTIALS = "the operator has no AWS credentials: give its ServiceAccount a role (IRSA, Pod Identity)"
 
-_ABSENT = frozenset({"ResourceNotFoundException", "DBInstanceNotFound", "DBInstanceNotFoundFault", "DBClusterNotFoundFault"})
+_ABSENT = frozenset(
+    {"ResourceNotFoundException", "DBInstanceNotFound", "DBInstanceNotFoundFault", "DBClusterNotFoundFault", "ChangeSetNotFound"}
+    | {"ChangeSetNotFoundException"}
+)
+_NO_STACK = "does not exist"  # CloudFormation has no code of its own for that
 _DENIED = frozenset(
     {
         "AccessDenied",
@@ -49,6 +53,8 @@ _INVALID = frozenset(
         "MalformedPolicyDocumentException",
         "PublicPolicyException",
         "PreconditionNotMetException",
+        "ValidationError",
+        "InsufficientCapabilitiesException",
     }
 )
 
@@ -91,19 +97,24 @@ def translate(error: ClientError, operation: str) -> Exception:
     """AWS's error code → ours. The texts are AWS's own and hold no value; validation texts are left out all the same."""
     answer = cast("Mapping[str, Mapping[str, str]]", error.response).get("Error", {})
     code = answer.get("Code", "Unknown")
-    if code in _ABSENT:
+    if code in _ABSENT or (code == "ValidationError" and _NO_STACK in answer.get("Message", "")):
         return Absent(code)
-    if code == "ResourceExistsException":
+    if code in ("ResourceExistsException", "AlreadyExistsException"):
         return Exists(code)
     if code in _DENIED:
         return Refused(Reason.ACCESS_DENIED, explain(operation, code, answer.get("Message", "")))
     if code == "InvalidRequestException":
         return WrongState(Reason.INVALID_PARAMETER, f"AWS refuses {operation} in the secret's state ({code})")
     if code in _INVALID or code == "LimitExceededException":
-        return Refused(Reason.INVALID_PARAMETER, f"AWS refuses {operation}: {code}")
+        return Refused(Reason.INVALID_PARAMETER, f"AWS refuses {operation}: {code}{_words(code, answer.get('Message', ''))}")
     if code.startswith(("InternalService", "InternalFailure", "InternalError", "ServiceUnavailable", "RequestTimeout")):
         return NoAnswer(Reason.UNAVAILABLE, f"AWS failed at {operation} ({code}); tried again")
     return Unavailable(Reason.UNAVAILABLE, f"AWS did not carry out {operation} ({code}); tried again")
+
+
+def _words(code: str, message: str) -> str:
+    """CloudFormation's own words hold names and parameters, never a credential."""
+    return f": {message[:300]}" if code in ("ValidationError", "InsufficientCapabilitiesException") else ""
 
 
 @dataclass

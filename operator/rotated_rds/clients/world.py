@@ -58,6 +58,7 @@ class House:
     min_rotation_interval: timedelta
     max_rotations: int
     max_rollouts: int
+    stack_role: str | None = None  # CloudFormation's, by name: for the stacks of method HostedLambda
 
 
 @dataclass(frozen=True)

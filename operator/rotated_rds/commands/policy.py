@@ -28,7 +28,7 @@ from rotated_rds.model.spec import Spec, parse_spec
 
 T = TypeVar("T")
 TRUSTS = ("irsa", "pod-identity", "role")
-_MEANT = {*METHODS, Need.RDS_MANAGED, Need.FUNCTION}
+_MEANT = {str(need) for need in (*METHODS, Need.HOSTED, Need.RDS_MANAGED, Need.FUNCTION)}  # click would take an enum by its names
 
 _OPTIONS = (
     click.option(
@@ -43,7 +43,7 @@ _OPTIONS = (
         "--with",
         "features",
         multiple=True,
-        type=click.Choice(FEATURES),
+        type=click.Choice([str(one) for one in FEATURES]),
         help="What resources may ask for in spec.secret: replicaRegions, resourcePolicy, deletionPolicy: Delete (ForceDeletion: without "
         "recovery). Repeatable.",
     ),
@@ -69,6 +69,7 @@ _OPTIONS = (
     click.option(
         "--function", "functions", multiple=True, help="Rotation function's ARN or pattern. Repeatable. Default: any of the account."
     ),
+    click.option("--stack-role", envvar="ROTATED_RDS_STACK_ROLE", show_envvar=True, help="As the operator's setting; with HostedLambda."),
     click.option("--kms-key", "keys", multiple=True, help="Key of your own, by id or ARN. Repeatable."),
     click.option(
         "--queue-url", "queue", envvar="ROTATED_RDS_QUEUE_URL", show_envvar=True, help="As the operator's setting, or the queue's ARN."
@@ -126,7 +127,7 @@ def _permissions(given: dict[str, Any]) -> tuple[Document, list[str]]:
         Site(given["region"], given["account"]),
         given["secret_prefix"],
         given["cluster_name"],
-        *(given[name] for name in ("follow", "admins", "functions", "keys", "queue", "roles")),
+        *(given[name] for name in ("follow", "admins", "functions", "keys", "queue", "roles", "stack_role")),
     )
     if given["for_role"] and not given["files"]:
         _missing("-f", "--for-role picks the resources that name the role")

@@ -127,6 +127,7 @@ def _house(settings: Settings, api: Kubernetes) -> House:
         settings.min_rotation_interval,
         settings.max_rotations,
         settings.max_rollouts,
+        settings.stack_role,
     )
 
 

@@ -17,6 +17,7 @@ class Need(StrEnum):
 
     OPERATOR = "Operator"
     LAMBDA = "Lambda"
+    HOSTED = "HostedLambda"
     RDS_MANAGED = "RDSManaged"
     EXTERNAL = "External"
     REPLICAS = "Replicas"
@@ -30,8 +31,8 @@ class Need(StrEnum):
 
 METHODS = (Need.OPERATOR, Need.LAMBDA, Need.EXTERNAL)  # what a policy is for by default; masters of databases are asked for by name
 FEATURES = (Need.REPLICAS, Need.RESOURCE_POLICY, Need.DELETION, Need.FORCE_DELETION)  # of `spec.secret`, in methods that write
-_WRITING = frozenset({Need.OPERATOR, Need.LAMBDA})
-_ALL = frozenset({*METHODS, Need.RDS_MANAGED})
+_WRITING = frozenset({Need.OPERATOR, Need.LAMBDA, Need.HOSTED})
+_ALL = frozenset({*METHODS, Need.HOSTED, Need.RDS_MANAGED})
 
 
 class Scope(StrEnum):
@@ -43,6 +44,9 @@ class Scope(StrEnum):
     INSTANCES = "instances"
     CLUSTERS = "clusters"
     FUNCTIONS = "functions"
+    STACKS = "our stacks"
+    TRANSFORMS = "the transform"
+    STACK_ROLES = "CloudFormation's role"
     KEYS = "keys"
     QUEUES = "queue"
     ROLES = "roles"
@@ -58,6 +62,7 @@ class Guard(StrEnum):
     RECOVERABLE = "recoverable"  # not at once, but after a window
     OUR_FUNCTIONS = "our functions"
     VIA_SECRETS_MANAGER = "through Secrets Manager"
+    TO_CLOUDFORMATION = "to CloudFormation"
     ROTATED_BY_US = "rotated by this function"
 
 
@@ -94,6 +99,9 @@ STATEMENTS: Mapping[str, Statement] = {
     "ForceDelete": Statement(Scope.SECRETS, (Guard.OURS,), there=True),
     "Invoke": Statement(Scope.FUNCTIONS),
     "Preflight": Statement(Scope.FUNCTIONS),
+    "Stacks": Statement(Scope.STACKS),
+    "Transform": Statement(Scope.TRANSFORMS),
+    "PassRole": Statement(Scope.STACK_ROLES, (Guard.TO_CLOUDFORMATION,)),
     "Instances": Statement(Scope.INSTANCES),
     "Clusters": Statement(Scope.CLUSTERS),
     "Keys": Statement(Scope.KEYS, (Guard.VIA_SECRETS_MANAGER,)),
@@ -104,7 +112,8 @@ STATEMENTS: Mapping[str, Statement] = {
 
 _FUNCTION = frozenset({Need.FUNCTION})
 _OPERATOR = frozenset({Need.OPERATOR})
-_LAMBDA = frozenset({Need.LAMBDA})
+_LAMBDA = frozenset({Need.LAMBDA, Need.HOSTED})
+_HOSTED = frozenset({Need.HOSTED})
 _RDS_MANAGED = frozenset({Need.RDS_MANAGED})
 _REPLICAS = frozenset({Need.REPLICAS})
 _POLICY = frozenset({Need.RESOURCE_POLICY})
@@ -123,32 +132,22 @@ RIGHTS: tuple[Right, ...] = (
     Right("secretsmanager:DescribeSecret", "ReadAdmins", _WRITING, "whether the administrator's secret is there, before it is read"),
     Right("secretsmanager:GetSecretValue", "ReadAdmins", _WRITING, "the administrator's credential, for a first or a lost password"),
     Right("secretsmanager:CreateSecret", "Create", _WRITING, "a secret that is not there yet, or was deleted in AWS"),
+    Right("secretsmanager:TagResource", "Claim", _WRITING, "the owner tag on nobody's secret: with its creation, or `adoption: Always`"),
     Right(
-        "secretsmanager:TagResource",
-        "Claim",
-        _WRITING,
-        "the owner tag on a secret that nobody owns: with its creation, or with `adoption: Always`",
-    ),
-    Right(
-        "secretsmanager:TagResource",
-        "Adopt",
-        _WRITING,
-        "the owner tag on a secret of another owner, which carries the adoption tag for this cluster",
+        "secretsmanager:TagResource", "Adopt", _WRITING, "the owner tag on another's secret that offers itself to this cluster by its tag"
     ),
     Right("secretsmanager:TagResource", "Change", _WRITING, "tags of the spec that are missing or differ"),
     Right("secretsmanager:UntagResource", "Change", _WRITING, "the adoption tag goes once it was used"),
     Right("secretsmanager:UpdateSecret", "Change", _WRITING, "description and KMS key as the spec says"),
     Right("secretsmanager:RestoreSecret", "Change", _WRITING, "our own secret that is scheduled for deletion, for a resource made anew"),
+    Right("secretsmanager:PutSecretValue", "Change", _WRITING, "the new password as AWSPENDING; `masterarn` for alternating functions"),
+    Right("secretsmanager:UpdateSecretVersionStage", "Change", _WRITING, "AWSCURRENT moves once the new one logged in; AWSPENDING goes"),
     Right(
-        "secretsmanager:PutSecretValue",
+        "secretsmanager:CancelRotateSecret",
         "Change",
-        _WRITING,
-        "the new password, as AWSPENDING; with alternating functions the administrator's ARN in the JSON",
+        _OPERATOR | _HOSTED,
+        "AWS's rotation ends: the operator takes it over, or its stack goes",
     ),
-    Right(
-        "secretsmanager:UpdateSecretVersionStage", "Change", _WRITING, "AWSCURRENT moves once the new password logged in; AWSPENDING goes"
-    ),
-    Right("secretsmanager:CancelRotateSecret", "Change", _OPERATOR, "AWS's own rotation ends when the operator takes it over"),
     Right("secretsmanager:RotateSecret", "Rotate", _LAMBDA, "function, schedule and window as the spec says; a rotation on request"),
     Right(
         "secretsmanager:RotateSecret", "RotateManaged", _RDS_MANAGED, "schedule and window as the spec says; a rotation on request, by RDS"
@@ -165,8 +164,17 @@ RIGHTS: tuple[Right, ...] = (
     Right("secretsmanager:DeleteSecret", "Delete", _DELETION, "`secret.deletionPolicy: Delete`, after the recovery window"),
     Right("secretsmanager:DeleteSecret", "ForceDelete", _FORCE, "`secret.recoveryWindowDays: 0`: at once and for good"),
     Right("lambda:InvokeFunction", "Invoke", _LAMBDA, "RotateSecret asks it of its caller"),
-    Right("lambda:GetFunctionConfiguration", "Preflight", _LAMBDA, "whether the function is there, and how old it is; may be left out"),
+    Right("lambda:GetFunctionConfiguration", "Preflight", _LAMBDA, "whether the function is there, and its age; may be left out"),
     Right("lambda:GetPolicy", "Preflight", _LAMBDA, "whether Secrets Manager may invoke it; may be left out"),
+    Right("cloudformation:DescribeStacks", "Stacks", _HOSTED, "whether the stack stands as the spec says"),
+    Right("cloudformation:DescribeStackEvents", "Stacks", _HOSTED, "why a stack failed, in its own words"),
+    Right("cloudformation:CreateChangeSet", "Stacks", _HOSTED, "a stack of `rotation.hostedLambda`, or its change"),
+    Right("cloudformation:DescribeChangeSet", "Stacks", _HOSTED, "whether it may be carried out"),
+    Right("cloudformation:ExecuteChangeSet", "Stacks", _HOSTED, "and that it is"),
+    Right("cloudformation:DeleteChangeSet", "Stacks", _HOSTED, "one that failed, or was carried out, before the next of its name"),
+    Right("cloudformation:DeleteStack", "Stacks", _HOSTED, "with the last resource that uses it; one that failed"),
+    Right("cloudformation:CreateChangeSet", "Transform", _HOSTED, "the template's transform, which expands AWS's application"),
+    Right("iam:PassRole", "PassRole", _HOSTED, "the role of --stack-role, to CloudFormation alone"),
     Right("rds:DescribeDBInstances", "Instances", _ALL, "`database.instance`: engine, host and port"),
     Right("rds:DescribeDBClusters", "Clusters", _ALL, "`database.cluster`: engine, writer and reader endpoint"),
     Right("kms:Decrypt", "Keys", _ALL | _REPLICAS | _FUNCTION, "to read a value under a key of your own"),
@@ -200,6 +208,9 @@ class Wanted:
     instances: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
+    transforms: tuple[str, ...] = ()
+    stack_roles: tuple[str, ...] = ()
     keys: Mapping[Need, tuple[str, ...]] = field(default_factory=dict[Need, tuple[str, ...]])
     queues: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -229,6 +240,9 @@ class Wanted:
             Scope.INSTANCES: self.instances,
             Scope.CLUSTERS: self.clusters,
             Scope.FUNCTIONS: self.functions,
+            Scope.STACKS: self.stacks,
+            Scope.TRANSFORMS: self.transforms,
+            Scope.STACK_ROLES: self.stack_roles,
             Scope.QUEUES: self.queues,
             Scope.ROLES: self.roles,
         }[scope]
@@ -243,6 +257,7 @@ class Wanted:
             Guard.RECOVERABLE: ("BoolIfExists", "secretsmanager:ForceDeleteWithoutRecovery", "false"),
             Guard.OUR_FUNCTIONS: ("ArnLike", "secretsmanager:RotationLambdaARN", _one_or_list(self.functions)),
             Guard.VIA_SECRETS_MANAGER: ("StringLike", "kms:ViaService", _one_or_list(self.services)),
+            Guard.TO_CLOUDFORMATION: ("StringEquals", "iam:PassedToService", "cloudformation.amazonaws.com"),
             Guard.ROTATED_BY_US: ("ArnLike", "secretsmanager:resource/AllowRotationLambdaArn", _one_or_list(self.functions)),
         }[guard]
 

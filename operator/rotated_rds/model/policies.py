@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.hosted import stack_name
 from rotated_rds.model.iam import ENDING, METHODS, VERSION, Document, Need, Wanted
 from rotated_rds.model.spec import Method, Spec
 
@@ -70,7 +71,8 @@ class Site:
 class Request:
     """What a person asks for on the command line.
 
-    methods: and features of `spec.secret`. follow: others' secrets, by name, pattern or ARN (method External).
+    methods: and features of `spec.secret`. stack_role: CloudFormation's, by name.
+    follow: others' secrets, by name, pattern or ARN (method External).
     cluster: of the owner tag; None for any.
     """
 
@@ -84,6 +86,7 @@ class Request:
     keys: tuple[str, ...] = ()
     queue: str | None = None
     roles: tuple[str, ...] = ()
+    stack_role: str | None = None
 
     @property
     def owner(self) -> str:
@@ -103,6 +106,7 @@ def by_prefix(asked: Request) -> Wanted:
         instances=(site.arn("rds", "db:*"),) if own else (),
         clusters=(site.arn("rds", "cluster:*"),) if own else (),
         functions=_functions(asked),
+        **_stacks(asked, site, Need.HOSTED in asked.methods),
         keys={need: tuple(map(site.key, asked.keys)) for need in asked.methods},
         queues=(queue_arn(asked.queue, site),) if asked.queue else (),
         roles=asked.roles,
@@ -111,8 +115,23 @@ def by_prefix(asked: Request) -> Wanted:
     )
 
 
+def _stacks(asked: Request, site: Site, wanted: bool, names: Iterable[str] = ("rotated-rds-*",)) -> dict[str, tuple[str, ...]]:
+    """What method HostedLambda needs beside. names: of stacks, or patterns. Raises Refused where CloudFormation's role is not said."""
+    if not wanted:
+        return {}
+    if not asked.stack_role:
+        raise Refused(Reason.INVALID_SPEC, "--stack-role: required with method HostedLambda; the role that CloudFormation takes, by name")
+    return {
+        "stacks": _once(site.arn("cloudformation", f"stack/{name}/*") for name in names),
+        "transforms": (f"arn:{site.partition}:cloudformation:{site.region}:aws:transform/Serverless-2016-10-31",),
+        "stack_roles": (f"arn:{site.partition}:iam::{site.account}:role/{asked.stack_role}",),
+    }
+
+
 def _functions(asked: Request) -> tuple[str, ...]:
-    return asked.functions or ((asked.site.arn("lambda", "function:*"),) if {Need.LAMBDA, Need.FUNCTION} & {*asked.methods} else ())
+    return asked.functions or (
+        (asked.site.arn("lambda", "function:*"),) if {Need.LAMBDA, Need.HOSTED, Need.FUNCTION} & {*asked.methods} else ()
+    )
 
 
 def _uncovered(arns: Iterable[str], prefixes: Iterable[str]) -> tuple[str, ...]:
@@ -127,7 +146,7 @@ def by_resources(asked: Request, resources: Iterable[tuple[str, str, Spec]], rol
     ours = [(namespace, name, spec) for namespace, name, spec in every if spec.aws.role_arn == role]
     secrets: dict[Need, list[str]] = {}
     keys: dict[Need, list[str]] = {}
-    admins, instances, clusters, functions, services = (list[str]() for _ in range(5))
+    admins, instances, clusters, functions, stacks, services = (list[str]() for _ in range(6))
     for namespace, name, spec in ours:
         site = Site(spec.aws.region or asked.site.region, asked.site.account)
         for need in (_NEEDS[spec.method], *_features(spec)):
@@ -141,6 +160,9 @@ def by_resources(asked: Request, resources: Iterable[tuple[str, str, Spec]], rol
         instances += (site.arn("rds", f"db:{spec.database.instance}"),) if spec.database.instance else ()
         clusters += (site.arn("rds", f"cluster:{spec.database.cluster}"),) if spec.database.cluster else ()
         functions += (spec.rotation.function_arn,) if spec.rotation.function_arn else ()
+        if hosted := spec.rotation.hosted_lambda:
+            functions.append(site.arn("lambda", f"function:{hosted.function_name}"))
+            stacks.append(stack_name(hosted.function_name))
         services.append(site.service)
     roles = [spec.aws.role_arn for _, _, spec in every if spec.aws.role_arn] if role is None else []
     return Wanted(
@@ -149,6 +171,7 @@ def by_resources(asked: Request, resources: Iterable[tuple[str, str, Spec]], rol
         instances=_once(instances),
         clusters=_once(clusters),
         functions=_once(functions),
+        **_stacks(asked, asked.site, bool(stacks), stacks),
         keys=_each_once(keys),
         queues=(queue_arn(asked.queue, asked.site),) if asked.queue and role is None else (),
         roles=_once([*asked.roles, *roles]) if role is None else (),
@@ -160,6 +183,7 @@ def by_resources(asked: Request, resources: Iterable[tuple[str, str, Spec]], rol
 _NEEDS = {
     Method.OPERATOR: Need.OPERATOR,
     Method.LAMBDA: Need.LAMBDA,
+    Method.HOSTED_LAMBDA: Need.HOSTED,
     Method.RDS_MANAGED: Need.RDS_MANAGED,
     Method.EXTERNAL: Need.EXTERNAL,
 }

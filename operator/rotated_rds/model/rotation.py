@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rotated_rds.model.errors import Reason
+from rotated_rds.model.hosted import function_arn
 from rotated_rds.model.resource import REQUEST_LIMIT, Resource
 from rotated_rds.model.schedule import Schedule, Window, parse
 from rotated_rds.model.secret import PREVIOUS, SecretState, token
@@ -42,6 +43,12 @@ class Due:
 def schedule_of(spec: Spec) -> Schedule | None:
     """Raises Refused(InvalidSpec)."""
     return parse(spec.rotation.schedule, spec.rotation.window) if spec.rotation.schedule else None
+
+
+def function_of(spec: Spec, secret: str) -> str | None:
+    """The function that AWS rotates with: the spec's own, or the hosted one, in the secret's account and Region. secret: its ARN."""
+    hosted_lambda = spec.rotation.hosted_lambda
+    return spec.rotation.function_arn or (function_arn(secret, hosted_lambda.function_name) if hosted_lambda else None)
 
 
 def last_success(before: Status, state: SecretState | None) -> datetime | None:

@@ -218,7 +218,7 @@ class Spec(Model):
     @property
     def rotated_by_aws(self) -> bool:
         """Whether AWS carries the rotations out, by its own clock and when asked."""
-        return self.method in (Method.LAMBDA, Method.RDS_MANAGED)
+        return self.method in (Method.LAMBDA, Method.HOSTED_LAMBDA, Method.RDS_MANAGED)
 
     @property
     def on_failure(self) -> str:
@@ -236,10 +236,6 @@ def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
     rotation = spec.rotation
     later = "is not carried out by this version of the operator"
     return (
-        (
-            spec.method is Method.HOSTED_LAMBDA,
-            f"spec.rotation.method: {spec.method} {later}; use Operator, Lambda, RDSManaged or External",
-        ),
         (_strategy_waits(spec), f"spec.rotation.strategy: {rotation.strategy} {later}; use SingleUser"),
         (spec.user.owner_role is not None, f"spec.user.ownerRole: {later}; leave it out"),
         (spec.restarts.on_failure == "Rollback", f"spec.restarts.onFailure: Rollback {later}; use Halt or Continue"),
@@ -247,8 +243,8 @@ def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
 
 
 def _strategy_waits(spec: Spec) -> bool:
-    """With method Lambda the function alternates between users: we only follow."""
-    alternates = spec.method is Method.LAMBDA and spec.rotation.strategy is Strategy.ALTERNATING_USERS
+    """With AWS's rotation the function alternates between users: we only follow."""
+    alternates = spec.method in (Method.LAMBDA, Method.HOSTED_LAMBDA) and spec.rotation.strategy is Strategy.ALTERNATING_USERS
     return spec.rotation.strategy is not Strategy.SINGLE_USER and not alternates
 
 

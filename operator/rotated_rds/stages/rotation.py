@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rotated_rds.acts import aws_rotation, creation, handover, managed_rotation, report, rotate, steady
+from rotated_rds.acts import aws_rotation, creation, handover, hosted, managed_rotation, report, rotate, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation as rules
 from rotated_rds.model.database import Endpoint
@@ -23,9 +23,18 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
         return rotate.run(_with_last_success(one, state), endpoint, state)
     if one.spec.method is Method.LAMBDA:
         return aws_rotation.run(one, endpoint, state)
+    if one.spec.method is Method.HOSTED_LAMBDA:
+        return _with_stack(one, endpoint, state)
     if one.spec.method is Method.RDS_MANAGED:
         return managed_rotation.run(one, state)
     return _follow(one, state)
+
+
+def _with_stack(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
+    """First the stack with AWS's function, then its rotation; one under way is followed whatever the stack does."""
+    looks = not state.remembered and one.before.rotation.in_progress is None and state.current is not None
+    making = hosted.ensure(one, endpoint, state) if looks else None
+    return aws_rotation.run(one, endpoint, state) if making is None else making
 
 
 def _with_last_success(one: Pass, state: SecretState) -> Pass:

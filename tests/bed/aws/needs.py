@@ -46,6 +46,8 @@ def needs_of(call: Call, body: bytes, account: str) -> list[Needed]:
             return [_described(call, asked, account)]
         case "sqs":
             return [_of_a_queue(call, asked)]
+        case "cloudformation":
+            return list(_of_a_stack(call, asked, account))
         case "lambda":
             return [Needed(Check(f"lambda:{call.operation}", call.function), call.function)]
         case "sts":
@@ -185,6 +187,16 @@ def _of_a_role(call: Call, asked: Asked) -> Iterator[Needed]:
     yield Needed(Check("sts:AssumeRole", arn, context), arn)
     if asked["Tags"]:
         yield Needed(Check("sts:TagSession", arn, context), arn)
+
+
+def _of_a_stack(call: Call, asked: Asked, account: str) -> Iterator[Needed]:
+    """A stack's ARN ends in an id of AWS's; a transform and CloudFormation's own role are asked for beside it."""
+    arn = f"arn:aws:cloudformation:{call.region}:{account}:stack/{asked.get('StackName', '*')}/bed"
+    yield Needed(Check(f"cloudformation:{call.operation}", arn), arn)
+    if "AWS::Serverless" in str(asked.get("TemplateBody", "")):
+        yield Needed(Check(f"cloudformation:{call.operation}", f"arn:aws:cloudformation:{call.region}:aws:transform/Serverless-2016-10-31"))
+    if role := asked.get("RoleARN"):
+        yield Needed(Check("iam:PassRole", str(role), {"iam:PassedToService": "cloudformation.amazonaws.com"}), str(role))
 
 
 def assume_context(asked: Asked) -> dict[str, str]:

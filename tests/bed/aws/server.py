@@ -4,7 +4,7 @@ import functools
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from tests.bed.aws import masters, rds, region, responses, stacks
+from tests.bed.aws import hosted, masters, rds, region, responses, stacks
 from tests.bed.aws.control import Control
 from tests.bed.aws.events import Bus
 from tests.bed.aws.functions import Registry
@@ -34,6 +34,7 @@ def build(host: str, port: int) -> Server:
     rds.install()
     masters.install()
     stacks.install()
+    hosted.install(engine.registry)
     gateway = Gateway(world, Dispatcher(), Guard(world.lock), engine.registry)
 
     def answer(asked: Asked) -> Answer | None:

@@ -96,6 +96,12 @@ class Journey:
         self.eye.control.place(cluster=name, engine=self.database["engine"], **where)
         return {"cluster": name, "host": None, "engine": None, "port": None}
 
+    def subnets(self, function: str) -> str | None:
+        """Those of a hosted function's stack, while there is one."""
+        stacks = self.eye.client("cloudformation").describe_stacks()["Stacks"]
+        said = [one["Parameters"] for one in stacks if one["StackName"] == f"rotated-rds-{function}"]
+        return next((one["ParameterValue"] for each in said for one in each if one["ParameterKey"] == "vpcSubnetIds"), None)
+
     def tags(self, arn: str) -> Mapping[str, str]:
         return {one["Key"]: one["Value"] for one in self.client.describe_secret(SecretId=arn).get("Tags", [])}
 
@@ -285,10 +291,38 @@ def managed(one: Journey) -> list[Report]:
     return [one.report()]
 
 
+def hosted(one: Journey) -> list[Report]:
+    """Method HostedLambda: a stack fails, is made anew, changes; rotated, repaired, restored, adopted; a pair; the last takes it away."""
+    user, admin, role, name = one.user(), one.administrator(), f"stacks-{one.tag}", f"hosted-{one.tag}"
+    one.bound(Need.HOSTED, admins=(admin,), keys=tuple(one.keys), stack_role=role)
+
+    def rotation(subnet: str) -> Json:
+        return {"hostedLambda": {"functionName": name, "vpcSubnetIds": [subnet], "vpcSecurityGroupIds": ["sg-1"]}}
+
+    with running(one.operator(ROTATED_RDS_STACK_ROLE=role)):
+        one.given("made", user, database=one.instance(), secret={"kmsKeyId": one.keys[0]}, rotation=rotation("subnet-bad"))
+        one.cluster.expect_condition("made", "RotationReady", "False", "StackFailed")
+        for subnet in ("subnet-1", "subnet-2", "subnet-1"):  # the third change set has the name of the first
+            one.cluster.change("made", rotation=rotation(subnet))
+            one.cluster.expect("the stack follows", lambda subnet=subnet: one.subnets(name) == subnet)
+            one.cluster.expect_ready("made")
+        one.rotated("made")
+        one.repaired("made")
+        one.restored("made", user, database=one.instance(), rotation=rotation("subnet-1"))
+        one.adopted("adopted", database=one.rds_cluster(), rotation=rotation("subnet-1"))
+        pair = {"hostedLambda": {"functionName": f"{name}-pair"}, "strategy": "AlternatingUsers"}
+        one.by_administrator("pair", admin, rotation=pair)
+        one.rotated("pair")
+        for each in ("made", "adopted", "pair"):
+            one.deleted(each)
+    return [one.report()]
+
+
 JOURNEYS: Mapping[str, Callable[[Journey], list[Report]]] = {
     "Operator": operator,
     "Lambda": aws_rotates,
     "RDSManaged": managed,
+    "HostedLambda": hosted,
     "External": external,
     "Roles": roles,
 }

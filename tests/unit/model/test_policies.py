@@ -144,6 +144,29 @@ def test_a_method_has_its_own_rights_and_no_others(method: Need, expected: set[s
     assert actions(Request((method,), SITE, "k1/")) == expected
 
 
+HOSTED = Request((Need.HOSTED,), SITE, "k1/", "prod", stack_role="stacks")
+TO_CLOUDFORMATION = {"iam:PassedToService": "cloudformation.amazonaws.com"}
+
+
+def test_a_hosted_function_s_rights_reach_our_stacks_and_one_role_for_cloudformation_alone() -> None:
+    wanted, role = by_prefix(HOSTED), f"arn:aws:iam::{SITE.account}:role/stacks"
+    for action in ("CreateChangeSet", "ExecuteChangeSet", "DeleteStack", "DescribeStackEvents"):
+        assert allowed(wanted, f"cloudformation:{action}", SITE.arn("cloudformation", "stack/rotated-rds-rotate/1"))
+        assert not allowed(wanted, f"cloudformation:{action}", SITE.arn("cloudformation", "stack/others/1"))
+        assert not allowed(by_prefix(WHOLE), f"cloudformation:{action}", SITE.arn("cloudformation", "stack/rotated-rds-rotate/1"))
+    assert allowed(wanted, "iam:PassRole", role, **TO_CLOUDFORMATION)
+    assert not allowed(wanted, "iam:PassRole", role, **{"iam:PassedToService": "ec2.amazonaws.com"})
+    assert not allowed(wanted, "iam:PassRole", f"{role}2", **TO_CLOUDFORMATION)
+
+
+def test_a_resource_with_a_hosted_function_gets_its_own_stack_and_function() -> None:
+    resource = ("shop", "db", spec(rotation={"hostedLambda": {"functionName": "rotate_db"}}))
+    wanted = by_resources(HOSTED, [resource])
+    assert wanted.functions == (SITE.arn("lambda", "function:rotate_db"),)
+    assert all(arn.startswith(SITE.arn("cloudformation", "stack/rotated-rds-rotate-db-")) for arn in wanted.stacks)
+    assert not by_resources(HOSTED, [("shop", "db", spec())]).stacks
+
+
 def test_rds_s_own_secrets_are_rotated_and_read_only_by_who_asks_for_them() -> None:
     master = secret("rds!db-1f0c")
     managed = by_prefix(Request((Need.RDS_MANAGED,), SITE, "k1/"))
