@@ -29,6 +29,13 @@ class Opener:
     version: str = ""
 
 
+def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:
+    """The administrator that the spec names, as far as the namespace may use it. Raises Refused, Unavailable."""
+    found = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
+    one.permit.check_admin_secret(found.arn)
+    return read_admin(one.secrets, found, endpoint, user)
+
+
 def find_admin(secrets: SecretsManager, secret_id: str) -> SecretState:
     """Describe the administrator's secret, before its value is read. Raises Refused, Unavailable."""
     state = secrets.describe(secret_id)

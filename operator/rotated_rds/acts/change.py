@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rotated_rds.acts.admin import Opener
+from rotated_rds.acts.way import Way
 from rotated_rds.clients import databases
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.clients.databases import LostAnswer, Session
@@ -63,24 +64,26 @@ class Change:
         self.secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())
 
 
-def set_and_finish(change: Change, opener: Opener) -> Ended:
+def set_and_finish(change: Change, way: Way) -> Ended:
     """Store the new password, set it, log in with it, move AWSCURRENT; put the old one back on a definite no (SAFETY.md A3, C1, C2).
 
     The session stays open from before the change until AWSCURRENT has moved. Raises Refused before any change, Unavailable.
     """
-    user = change.new.username
-    with databases.session(change.endpoint, opener.username, opener.password, user=user, admin=opener.admin) as session:
+    opener = way.opener
+    with databases.session(change.endpoint, opener.username, opener.password, user=way.lock, admin=opener.admin) as session:
         if (moved := _moved_meanwhile(change)) is not None:
             return moved
         if not session.writer:
             raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the rotation waits for the writer")
-        if change.create:
-            session.check(user)
-            if (known := _store(change)) is not None:
-                return known
-        elif (ended := _try_again(change, session, opener)) is not None:
-            return ended
-        return _set(change, session, opener) if change.changes_password else _finish(change, session, opener)
+        return _store_and_set(change, session, way) if change.create else _set_again(change, session, way)
+
+
+def _store_and_set(change: Change, session: Session, way: Way) -> Ended:
+    way.check(session)
+    if (known := _store(change)) is not None:
+        return known
+    way.prepare(session)
+    return _set(change, session, way) if change.changes_password else _finish(change, session, way)
 
 
 def _store(change: Change) -> Ended | None:
@@ -104,39 +107,40 @@ def _stored_before(change: Change) -> Ended:
     return Ended(End.LATER, Reason.UNAVAILABLE, "the new version was stored before; going on with it")
 
 
-def _try_again(change: Change, session: Session, opener: Opener) -> Ended | None:
-    """A version of an earlier pass: somebody may have set it already. None: it is refused, so it is to be set."""
-    user = change.new.username
-    tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)
-    if tried.verdict.proves:
-        return replace(_finish(change, session, opener), restricted=tried.verdict is not Verdict.OK)
-    if (unclear := _unclear(tried, session)) is not None:
+def _set_again(change: Change, session: Session, way: Way) -> Ended:
+    """A version of an earlier pass: somebody may have set it already; only where it is refused it is set."""
+    way.prepare(session)
+    tried = _try_new(change)
+    if tried.verdict.proves and way.objection(tried) is None:
+        return replace(_finish(change, session, way), restricted=tried.verdict is not Verdict.OK)
+    if not tried.verdict.proves and (unclear := _unclear(tried, session)) is not None:
         return unclear
-    session.check(user)
-    return None
+    way.check(session)
+    return _set(change, session, way) if change.changes_password else _finish(change, session, way)
 
 
-def _set(change: Change, session: Session, opener: Opener) -> Ended:
+def _set(change: Change, session: Session, way: Way) -> Ended:
     change.fence()
     try:
-        session.set_password(change.new.username, change.new.password, None if opener.admin else opener.password)
+        way.set(session)
     except LostAnswer as lost:
         return Ended(End.LATER, Reason.UNREACHABLE, lost.message)
     except Refused as no:
         return Ended(End.FAILED, no.reason, no.message)
     change.logins.forget(change.new.version)
-    tried = change.logins.try_version(change.endpoint, change.new.version, change.new.username, change.new.password, again=True)
+    tried = _try_new(change)
+    if tried.verdict.proves and (wrong := way.objection(tried)) is not None:
+        return _put_back(change, session, way, wrong.reason, f"{wrong.message}; the old password was put back")
     if tried.verdict.proves:
-        return replace(_finish(change, session, opener), restricted=tried.verdict is not Verdict.OK)
+        return replace(_finish(change, session, way), restricted=tried.verdict is not Verdict.OK)
     if (unclear := _unclear(tried, session)) is not None:
         return unclear
-    return _put_back(
-        change,
-        session,
-        opener,
-        Reason.ROTATION_FAILED,
-        f"the database accepted the new password but refused its login ({tried.code}); the old one was put back",
-    )
+    text = f"the database accepted the new password but refused its login ({tried.code}); the old one was put back"
+    return _put_back(change, session, way, Reason.ROTATION_FAILED, text)
+
+
+def _try_new(change: Change) -> Login:
+    return change.logins.try_version(change.endpoint, change.new.version, change.new.username, change.new.password, again=True)
 
 
 def _unclear(tried: Login, session: Session) -> Ended | None:
@@ -148,15 +152,13 @@ def _unclear(tried: Login, session: Session) -> Ended | None:
     return None
 
 
-def _put_back(change: Change, session: Session, opener: Opener, reason: Reason, text: str) -> Ended:
-    """Restore what the database had: the password that opened the session, or AWSCURRENT's where an administrator opened it."""
-    before = change.old.password if opener.admin else opener.password
+def _put_back(change: Change, session: Session, way: Way, reason: Reason, text: str) -> Ended:
     change.fence()
     try:
-        session.set_password(change.new.username, before, None if opener.admin else change.new.password)
+        restored = way.put_back(session)
     except (LostAnswer, Refused) as failed:
         return Ended(End.LATER, reason, f"{text}; putting it back failed: {failed.message}")
-    change.logins.forget(change.old.version)
+    change.logins.forget(restored)
     return Ended(End.FAILED, reason, text)
 
 
@@ -183,16 +185,16 @@ def _pending_as_expected(change: Change, state: SecretState) -> bool:
     return state.pending == change.new.version or (change.create and state.pending is None)
 
 
-def _finish(change: Change, session: Session | None, opener: Opener | None) -> Ended:
+def _finish(change: Change, session: Session | None, way: Way | None) -> Ended:
     """Move AWSCURRENT. Without the session that made the change there is nothing to put back: the next pass tries again."""
     try:
         change.secrets.move_current(change.arn, to=change.new.version, from_=change.old.version)
     except Refused as no:
-        return _not_moved(change, session, opener, no)
+        return _not_moved(change, session, way, no)
     return Ended(End.MOVED)
 
 
-def _not_moved(change: Change, session: Session | None, opener: Opener | None, no: Refused) -> Ended:
+def _not_moved(change: Change, session: Session | None, way: Way | None, no: Refused) -> Ended:
     """AWS refused: undone only where AWS also shows that the label has not moved (SAFETY.md C2)."""
     try:
         state = change.secrets.describe(change.arn)
@@ -200,9 +202,9 @@ def _not_moved(change: Change, session: Session | None, opener: Opener | None, n
         state = None
     if state is not None and state.current == change.new.version:
         return Ended(End.MOVED)
-    if session is None or opener is None or state is None or state.current != change.old.version:
+    if session is None or way is None or state is None or state.current != change.old.version:
         return Ended(End.LATER, no.reason, no.message)
-    return _put_back(change, session, opener, no.reason, f"{no.message}; the old password was put back")
+    return _put_back(change, session, way, no.reason, f"{no.message}; the old password was put back")
 
 
 def repair(change: Change, opener: Opener) -> Ended:

@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from rotated_rds.acts import first
-from rotated_rds.acts.admin import Opener, find_admin, read_admin
+from rotated_rds.acts.admin import administrator
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients import databases
 from rotated_rds.model.credential import generate, new_value
@@ -90,7 +90,7 @@ def create_first(one: Pass, endpoint: Endpoint) -> None:
             f"AWS has no secret {secret_name(one)!r} yet: give the user's password in "
             "spec.user.passwordSecretRef, or an administrator in spec.user.adminSecretId",
         )
-    admin = _admin(one, endpoint, user)
+    admin = administrator(one, endpoint, user)
     with databases.session(endpoint, admin.username, admin.password, user=user, admin=True) as session:
         first.check_user(session, user, take_over=one.spec.user.take_over)
     rules = one.spec.rotation.password.rules
@@ -141,16 +141,10 @@ def finish_first(one: Pass, endpoint: Endpoint, state: SecretState) -> None:
     value = one.secrets.value(state.arn, version, CURRENT)
     if value is None:
         raise Unavailable(Reason.UNAVAILABLE, "AWS does not show the first version's value yet; looking again")
-    admin = _admin(one, endpoint, value.username)
+    admin = administrator(one, endpoint, value.username)
     first.set_first(
         one.secrets, one.world.logins, endpoint, admin, version, value.username, value.password, take_over=one.spec.user.take_over
     )
-
-
-def _admin(one: Pass, endpoint: Endpoint, user: str) -> Opener:
-    found = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
-    one.permit.check_admin_secret(found.arn)
-    return read_admin(one.secrets, found, endpoint, user)
 
 
 def _user_name(one: Pass) -> str:

@@ -1,19 +1,20 @@
 """Method Operator: begin a rotation, then carry it on from whatever AWS's labels and the database say."""
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from rotated_rds.acts import pending, report
-from rotated_rds.acts.admin import Opener, admin_refused, find_admin, read_admin, same_place
+from rotated_rds.acts.admin import admin_refused, same_place
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
 from rotated_rds.acts.dependents import held_back, hold_facts
+from rotated_rds.acts.single import SingleUser
 from rotated_rds.acts.view import Pass
+from rotated_rds.acts.way import Strategy, Turn, Way
 from rotated_rds.clients.databases import LoginRefused
 from rotated_rds.model import rotation
-from rotated_rds.model.credential import Credential, SecretValue, generate
-from rotated_rds.model.database import Endpoint, Engine, Verdict
+from rotated_rds.model.credential import Credential, SecretValue
+from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.rotation import Due, Kind
 from rotated_rds.model.secret import CURRENT, PENDING, SecretState, token
@@ -168,16 +169,21 @@ def _change(
     if value is None:
         raise Unavailable(Reason.UNAVAILABLE, "AWS does not show AWSCURRENT's value; looking again")
     old = Credential(current, value)
-    create = new is None
-    if new is None:
-        new = Credential(progress.version_id, _new_value(one, endpoint, value, progress))
-    change = Change(one.secrets, one.world.logins, endpoint, state.arn, one.world.owner(one.key), old, new, create)
+    strategy, create = _strategy(Turn(one, endpoint, state, old, progress)), new is None
+    finishes = proven and strategy.trusts_login
     try:
-        ended = finish_proven(change) if proven else _set(one, change, _opener(one, endpoint, state, old, progress))
+        new = new or Credential(progress.version_id, strategy.new_value())
+        change = Change(one.secrets, one.world.logins, endpoint, state.arn, one.world.owner(one.key), old, new, create)
+        ended = finish_proven(change) if finishes else _set(one, change, strategy.way(new))
     except Refused as refused:
-        definite = create or (not proven and _long_refused(one, progress))
+        definite = create or (not finishes and _long_refused(one, progress))
         ended = Ended(End.FAILED if definite else End.LATER, refused.reason, refused.message)
     return _conclude(one, state, progress, new, ended)
+
+
+def _strategy(turn: Turn) -> Strategy:
+    """What the spec says; a new endpoint changes no password, whatever the strategy."""
+    return SingleUser(turn)
 
 
 def _long_refused(one: Pass, progress: InProgress) -> bool:
@@ -185,16 +191,16 @@ def _long_refused(one: Pass, progress: InProgress) -> bool:
     return one.world.ages.older_than(f"refused {progress.version_id}", one.key, LATE, one.now)
 
 
-def _set(one: Pass, change: Change, opener: Opener) -> Ended:
+def _set(one: Pass, change: Change, way: Way) -> Ended:
     try:
-        return set_and_finish(change, opener)
+        return set_and_finish(change, way)
     except LoginRefused as refused:
-        if opener.admin:
+        if way.opener.admin:
             raise admin_refused(one, refused) from None
         return Ended(End.LATER, refused.reason, refused.message)
 
 
-def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credential, ended: Ended) -> Result[Current]:
+def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credential | None, ended: Ended) -> Result[Current]:
     if ended.end is End.MOVED:
         return _succeeded(one, state, progress, progress.version_id, None if ended.restricted else new)
     if ended.end is End.LATER and one.world.ages.known(f"refused {progress.version_id}", one.key):
@@ -215,55 +221,7 @@ def _take_off_if_possible(one: Pass, arn: str, version: str) -> None:
             one.secrets.take_off_pending(arn, version)
 
 
-def _new_value(one: Pass, endpoint: Endpoint, value: SecretValue, progress: InProgress) -> SecretValue:
-    if progress.cause == Kind.ENDPOINT:
-        return value.at(endpoint)
-    return value.with_password(generate(one.spec.rotation.password.rules))
-
-
 def _succeeded(one: Pass, state: SecretState, progress: InProgress, current: str, new: Credential | None = None) -> Result[Current]:
     """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there. new: it logged in during this pass."""
     _take_off_if_possible(one, state.arn, progress.version_id)
     return report.succeeded(one, Current(current, new, one.clock()), progress)
-
-
-# who opens the session
-
-
-def _opener(one: Pass, endpoint: Endpoint, state: SecretState, old: Credential, progress: InProgress) -> Opener:
-    """AWSCURRENT itself; an administrator where all host masks must change together (C5), or where nothing else logs in (E3).
-
-    Raises Refused, Unavailable.
-    """
-    admin = one.spec.user.admin_secret_id
-    if admin and endpoint.engine is not Engine.POSTGRES:
-        return administrator(one, endpoint, old.username)
-    tried = one.world.logins.try_version(endpoint, old.version, old.username, old.password)
-    if tried.verdict is not Verdict.REFUSED:
-        return Opener(old.username, old.password, version=old.version)
-    if progress.cause in (Kind.REQUEST, Kind.FORCED):
-        if (other := working_version(one, endpoint, state)) is not None:
-            return Opener(other.username, other.password, version=other.version)
-        if admin:
-            return administrator(one, endpoint, old.username)
-    raise Refused(
-        Reason.LOGIN_FAILED,
-        f"AWSCURRENT {old.version[:8]} is refused by {endpoint.address} ({tried.code}), so it "
-        "cannot change its own password; see CredentialVerified",
-    )
-
-
-def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:
-    found = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
-    one.permit.check_admin_secret(found.arn)
-    return read_admin(one.secrets, found, endpoint, user)
-
-
-def working_version(one: Pass, endpoint: Endpoint, state: SecretState) -> Credential | None:
-    """Another labelled version that logs in: AWSPREVIOUS, or a pending one (SAFETY.md E3)."""
-    labelled: Sequence[str | None] = (state.previous, state.pending)
-    for version in labelled:
-        value = one.secrets.value(state.arn, version) if version and version != state.current else None
-        if version and value and one.world.logins.try_version(endpoint, version, value.username, value.password).verdict is Verdict.OK:
-            return Credential(version, value)
-    return None

@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotated_rds.acts import managed, rotate
-from rotated_rds.acts.admin import Opener
+from rotated_rds.acts import managed
+from rotated_rds.acts.admin import Opener, administrator
 from rotated_rds.acts.change import Change, End, repair
+from rotated_rds.acts.single import working_version
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.logins import QUEUED
 from rotated_rds.clients.secretsmanager import SecretsManager
@@ -209,7 +210,7 @@ def _refused(one: Pass, endpoint: Endpoint, state: SecretState, current: Current
     what = f"AWSCURRENT {credential.version[:8]} of {credential.username} is refused by {endpoint.address} ({login.code})"
     if _rotating(one, fresh, current):
         return fails(Reason.RECONCILING, f"{what} while a rotation is under way; looking again", wake=one.now + timedelta(seconds=5))
-    other = rotate.working_version(one, endpoint, fresh)
+    other = working_version(one, endpoint, fresh)
     if one.spec.user.on_refused == "Repair" and one.spec.method is Method.OPERATOR:
         return _repair(one, endpoint, fresh, current, credential, other)
     works = f"version {other.version[:8]} logs in" if other else "no other version logs in"
@@ -243,10 +244,10 @@ def _repair(
     one: Pass, endpoint: Endpoint, state: SecretState, current: Current, credential: Credential, other: Credential | None
 ) -> Result[Verified]:
     """Put AWSCURRENT's own password back: no new version, no restart."""
-    if other is not None:
+    if other is not None and other.username == credential.username:
         opener = Opener(other.username, other.password, version=other.version)
     elif one.spec.user.admin_secret_id:
-        opener = rotate.administrator(one, endpoint, credential.username)
+        opener = administrator(one, endpoint, credential.username)
     else:
         raise Refused(
             Reason.LOGIN_FAILED,
