@@ -134,10 +134,10 @@ def begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | None
     current, made = state.current or "", rotation.attempt(due_now, one.before, state)
     if made.version in {known.id for known in one.secrets.versions(state.arn)}:
         return report.finished_before(one, current, due_now)
-    facts = hold_facts(one)
+    facts = hold_facts(one, state)
     hold = held_back(one, due_now, facts)
     if hold is not None:
-        return report.held(one, current, due_now, hold) if configured(one.spec, state) else None
+        return report.held(one, current, due_now, hold, facts) if configured(one.spec, state) else None
     return report.begun(one, current, due_now, made, facts)
 
 
@@ -152,7 +152,7 @@ def _pending(one: Pass, state: SecretState, pending: str) -> Result[Current]:
     if any(line.version_id == pending and line.result == "Failed" for line in one.before.history):
         return report.stuck(one, Current(current), stuck_text(one, state, pending), wake=one.now + timedelta(minutes=1))
     progress = InProgress(version_id=pending, since=one.now, cause=AWS, started_from=current, step="aws")
-    return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=not_held(one))
+    return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=not_held(one, state))
 
 
 def stuck_text(one: Pass, state: SecretState, version: str) -> str:

@@ -97,7 +97,7 @@ def _rotated(one: Pass, state: SecretState, current: str) -> Result[Current] | N
 def _noticed(one: Pass, current: str, pending: str) -> Result[Current]:
     """RDS's clock, or somebody, began a rotation."""
     progress = InProgress(version_id=pending, since=one.now, cause=AWS, started_from=current, step="aws")
-    return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=not_held(one))
+    return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=not_held(one, state))
 
 
 # a rotation is under way

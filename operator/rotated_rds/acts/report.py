@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from rotated_rds import metrics
 from rotated_rds.acts.view import Pass
+from rotated_rds.model import holds as rules
 from rotated_rds.model import rotation
 from rotated_rds.model.database import Verdict
 from rotated_rds.model.errors import Reason, Refused, known_reason
+from rotated_rds.model.holds import HoldFacts
 from rotated_rds.model.resource import spec_text
-from rotated_rds.model.rotation import ROTATES, Attempt, Due, HoldFacts, Kind
+from rotated_rds.model.rotation import ROTATES, Attempt, Due, Kind
 from rotated_rds.model.schedule import describe
 from rotated_rds.model.status import (
     HISTORY_LIMIT,
@@ -115,13 +117,13 @@ def finished_before(one: Pass, current: str, due_now: Due) -> Result[Current]:
     return holds(Current(current), text, wake=one.now + _LOOK_AGAIN, rotation=status, requests=answered(one, "Done", text))
 
 
-def held(one: Pass, current: str, due_now: Due, hold: HeldBack) -> Result[Current]:
+def held(one: Pass, current: str, due_now: Due, hold: HeldBack, facts: HoldFacts) -> Result[Current]:
     """A due rotation waits."""
-    if rotation.job_gave_up(due_now, hold, one.now):
+    if rules.job_gave_up(due_now, hold, one.now):
         text = f"JobRunning: {hold.message}"
         return holds(Current(current), text, rotation=_status(one, held_back=None), requests=answered(one, "Failed", text))
     status = _status(one, held_back=hold)
-    wake = one.now + _LOOK_AGAIN
+    wake = rules.next_look(hold, facts, one.now, _LOOK_AGAIN)
     if rotation.overdue(one.resource, one.spec, one.before, one.now):
         return fails(Reason.ROTATION_OVERDUE, f"{hold.reason}: {hold.message}", value=Current(current), wake=wake, rotation=status)
     if due_now.kind is Kind.FIRST:  # not Ready until it has ended
@@ -141,7 +143,7 @@ def begun(one: Pass, current: str, due_now: Due, attempt: Attempt, facts: HoldFa
         spec=spec_text(one.resource),
     )
     status = _status(one, in_progress=progress, held_back=None)
-    cut = [*facts.rollouts, *facts.cut_off] if due_now.kind is Kind.FORCED else []
+    cut = facts.cut_off if due_now.kind is Kind.FORCED else ()
     notices = (Notice(True, "CredentialCutOff", f"force-rotate does not wait for {', '.join(cut[:10])}"),) if cut else ()
     text = f"rotating to version {progress.version_id[:8]}"
     return Result(Current(current), waits(text).outcome, one.now, {"rotation": status}, notices)

@@ -98,10 +98,10 @@ def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
     current, attempt = state.current or "", rotation.attempt(due_now, one.before, state)
     if _is_finished(one, state, attempt.version):
         return report.finished_before(one, current, due_now)
-    facts = hold_facts(one)
+    facts = hold_facts(one, state)
     hold = held_back(one, due_now, facts)
     if hold is not None and attempt.version != state.pending:
-        return report.held(one, current, due_now, hold)
+        return report.held(one, current, due_now, hold, facts)
     return report.begun(one, current, due_now, attempt, facts)
 
 

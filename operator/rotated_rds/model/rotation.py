@@ -1,22 +1,19 @@
-"""When a rotation is due, what holds it back, and whose AWSPENDING that is: rules over facts."""
+"""When a rotation is due, and whose AWSPENDING that is: rules over facts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rotated_rds.model.errors import Reason
 from rotated_rds.model.hosted import function_arn
 from rotated_rds.model.resource import REQUEST_LIMIT, Resource
 from rotated_rds.model.schedule import Schedule, Window, parse
 from rotated_rds.model.secret import PREVIOUS, SecretState, token
 from rotated_rds.model.spec import Method, Spec
-from rotated_rds.model.status import HeldBack, Status
+from rotated_rds.model.status import Status
 from rotated_rds.model.steps import PendingIs
 
 AWS = "aws"  # the cause of a rotation that AWS's clock, or somebody else, began
 ROTATES = ("rotate", "force-rotate")
-JOB_PATIENCE = timedelta(hours=1)  # how long a request waits for Jobs (SAFETY.md F2)
 _MOST_ATTEMPTS = 100  # more than fit into any window, at the pauses below
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
@@ -181,67 +178,3 @@ def classify(state: SecretState, ours: str | None, *, has_value: bool, older: bo
     if pending == ours:
         return PendingIs.OURS if has_value else PendingIs.OURS_EMPTY
     return PendingIs.FOREIGN_ROTATING if state.rotation_enabled else PendingIs.FOREIGN
-
-
-# holds
-
-
-@dataclass(frozen=True)
-class HoldFacts:
-    """What may hold a rotation back. rollouts: dependents that are Pending, Rolling or Failed; jobs: running Jobs that read the Secret.
-
-    cut_off: for `force-rotate`, who runs on the old credential and is not restarted.
-    """
-
-    rollouts: Sequence[str] = ()
-    jobs: Sequence[str] = ()
-    rotating: int = 0
-    cut_off: Sequence[str] = ()
-
-
-def held_back(
-    due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, *, limit: int, interval: timedelta
-) -> HeldBack | None:
-    """Why a due rotation waits (API.md "Holds"); None when nothing holds it."""
-    if due_now.kind in (Kind.FORCED, Kind.ENDPOINT):
-        found = _too_soon(due_now, before, now, interval) if due_now.kind is Kind.FORCED else None
-    else:
-        found = _held(due_now, spec, facts, before, now, limit, interval)
-    if found is None:
-        return None
-    reason, message = found
-    old = before.rotation.held_back
-    return HeldBack(reason=reason, message=message, since=old.since if old and old.reason == reason else now)
-
-
-def _held(
-    due_now: Due, spec: Spec, facts: HoldFacts, before: Status, now: datetime, limit: int, interval: timedelta
-) -> tuple[str, str] | None:
-    if facts.rollouts:
-        text = "not ready yet; the rotation starts when they are (annotate rotated-rds.io/force-rotate to go on at once)"
-        return "RolloutUnderWay", f"{', '.join(facts.rollouts[:5])}: {text}"
-    if facts.jobs and spec.rotation.wait_for_jobs:
-        return (
-            "JobRunning",
-            f"{', '.join(facts.jobs[:5])} would be cut off; the rotation starts when they end (or set spec.rotation.waitForJobs: false)",
-        )
-    if facts.rotating >= limit:
-        return "Budget", f"{facts.rotating} rotations are under way; --max-rotations is {limit}"
-    return _too_soon(due_now, before, now, interval)
-
-
-def _too_soon(due_now: Due, before: Status, now: datetime, interval: timedelta) -> tuple[str, str] | None:
-    least = interval if due_now.kind in (Kind.REQUEST, Kind.FORCED) else timedelta(minutes=1)
-    last = max((one.finished for one in before.history), default=None)
-    if last is None or due_now.kind is Kind.FIRST or now - last >= least:
-        return None
-    return (
-        "Budget",
-        f"the last rotation ended {int((now - last).total_seconds())} s ago; the next may start {int(least.total_seconds())} s after it",
-    )
-
-
-def job_gave_up(due_now: Due, hold: HeldBack, now: datetime) -> Reason | None:
-    """A request waits for Jobs one hour, then ends (SAFETY.md F2)."""
-    waited = due_now.kind is Kind.REQUEST and hold.reason == "JobRunning" and now - hold.since >= JOB_PATIENCE
-    return Reason.ROTATION_FAILED if waited else None

@@ -30,6 +30,11 @@ class Strategy(StrEnum):
     ALTERNATING_USERS = "AlternatingUsers"
     DUAL_PASSWORD = "DualPassword"  # noqa: S105  a strategy's name
 
+    @property
+    def keeps_the_old(self) -> bool:
+        """Whether the credential before goes on working after a rotation."""
+        return self is not Strategy.SINGLE_USER
+
 
 def _duration(text: object) -> timedelta:
     if isinstance(text, timedelta):  # a default

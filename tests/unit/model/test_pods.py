@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rotated_rds.model.pods import CLOCK_MARGIN, PodSeen, read_pod, started_since
+from rotated_rds.model.pods import CLOCK_MARGIN, PodSeen, is_behind, read_pod, started_since
 from rotated_rds.model.workload import Workload
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -90,3 +90,31 @@ def test_a_pod_names_its_job_and_only_that() -> None:
     again = read_pod(body)
     assert again is not None
     assert again.job is None
+
+
+def reading(at: str, *, env: bool, annotation: str | None = None) -> PodSeen:
+    """A running Pod that reads the Secret `db`, by its environment or from a volume."""
+    by_env = {"containers": [{"name": "a", "envFrom": [{"secretRef": {"name": "db"}}]}]}
+    by_volume = {"containers": [{"name": "a"}], "volumes": [{"name": "v", "secret": {"secretName": "db"}}]}
+    metadata = {"name": "p", "annotations": {"rotated-rds.io/version.db": annotation} if annotation else {}}
+    status = {"phase": "Running", "containerStatuses": [running(at)]}
+    found = read_pod({"metadata": metadata, "spec": by_env if env else by_volume, "status": status})
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pod", "volumes", "expected"),
+    [
+        (reading("2026-11-24T11:59:00Z", env=True), True, True),
+        (reading("2026-11-24T12:00:01Z", env=True), True, False),
+        (reading("2026-11-24T11:59:00Z", env=True, annotation="v1"), True, False),
+        (reading("2026-11-24T11:59:00Z", env=True, annotation="v0"), True, True),
+        (reading("2026-11-24T11:59:00Z", env=False), True, True),
+        (reading("2026-11-24T11:59:00Z", env=False), False, False),
+        (reading("2026-11-24T11:59:00Z", env=True), False, True),
+    ],
+)
+def test_D3_a_pod_is_behind_that_started_before_the_publication(pod: PodSeen, volumes: bool, expected: bool) -> None:
+    assert is_behind(pod, "db", "v1", NOW, volumes=volumes) is expected
+    assert not is_behind(pod, "other", "v1", NOW, volumes=volumes)

@@ -7,11 +7,11 @@ import pytest
 
 from rotated_rds.model import rotation
 from rotated_rds.model.resource import Resource, read_resource
-from rotated_rds.model.rotation import Due, HoldFacts, Kind
+from rotated_rds.model.rotation import Due, Kind
 from rotated_rds.model.schedule import Window
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Spec, parse_spec
-from rotated_rds.model.status import HeldBack, RequestStatus, Rotated, RotationStatus, Status
+from rotated_rds.model.status import RequestStatus, Rotated, RotationStatus, Status
 from rotated_rds.model.steps import PendingIs
 from tests.support.resources import merged
 
@@ -166,88 +166,6 @@ def test_the_next_moment_is_always_one_at_which_a_rotation_is_due() -> None:
         assert moment is not None
         assert moment >= now
         assert due(DAILY, before, moment) is not None, f"{minutes} min: {moment}"
-
-
-# holds
-
-
-REQUEST, SCHEDULED = Due(Kind.REQUEST, "a"), Due(Kind.SCHEDULE, "w")
-
-
-def held(
-    due_now: Due, facts: HoldFacts | None = None, before: Status | None = None, now: datetime = NOW, spec: dict[str, Any] | None = None
-) -> HeldBack | None:
-    known = before or published()
-    interval = timedelta(seconds=5)
-    return rotation.held_back(due_now, a_spec(**(spec or {})), facts or HoldFacts(), known, now, limit=10, interval=interval)
-
-
-def reason(found: HeldBack | None) -> str | None:
-    return found.reason if found else None
-
-
-@pytest.mark.parametrize(
-    ("facts", "spec", "expected"),
-    [
-        (HoldFacts(), None, None),
-        (HoldFacts(rollouts=["Deployment/a (Rolling)"]), None, "RolloutUnderWay"),
-        (HoldFacts(jobs=["Job/a"]), None, "JobRunning"),
-        (HoldFacts(jobs=["Job/a"]), {"rotation": {"waitForJobs": False}}, None),
-        (HoldFacts(rotating=9), None, None),
-        (HoldFacts(rotating=10), None, "Budget"),
-    ],
-)
-@pytest.mark.parametrize("due_now", [REQUEST, SCHEDULED, Due(Kind.FIRST, "f")])
-def test_what_would_destroy_a_credential_in_use_holds_a_rotation_back(
-    due_now: Due, facts: HoldFacts, spec: dict[str, Any] | None, expected: str | None
-) -> None:
-    assert reason(held(due_now, facts, spec=spec)) == expected
-
-
-@pytest.mark.parametrize("kind", [Kind.FORCED, Kind.ENDPOINT])
-def test_a_forced_rotation_and_a_new_endpoint_wait_for_nobody(kind: Kind) -> None:
-    assert held(Due(kind, "x"), HoldFacts(["Deployment/a"], ["Job/a"], 99)) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "seconds", "expected"),
-    [
-        (Kind.REQUEST, 4, "Budget"),
-        (Kind.REQUEST, 5, None),
-        (Kind.FORCED, 4, "Budget"),
-        (Kind.FORCED, 5, None),
-        (Kind.SCHEDULE, 59, "Budget"),
-        (Kind.SCHEDULE, 60, None),
-        (Kind.FIRST, 1, None),
-        (Kind.ENDPOINT, 1, None),
-    ],
-)
-def test_F2_rotations_of_one_resource_keep_a_distance(kind: Kind, seconds: int, expected: str | None) -> None:
-    line = Rotated(version_id="v", started=NOW, finished=NOW, result="Failed", seconds=1)
-    before = Status(version_id="v1", history=(line,))
-    assert reason(held(Due(kind, "x"), before=before, now=NOW + timedelta(seconds=seconds))) == expected
-
-
-def test_since_when_it_is_held_back_counts_from_the_first_time_for_the_same_reason() -> None:
-    before = published(held_back=HeldBack(reason="JobRunning", message="", since=YESTERDAY))
-    jobs, rollout = held(REQUEST, HoldFacts(jobs=["Job/a"]), before), held(REQUEST, HoldFacts(rollouts=["a"]), before)
-    assert jobs is not None
-    assert rollout is not None
-    assert (jobs.since, rollout.since) == (YESTERDAY, NOW)
-
-
-@pytest.mark.parametrize(
-    ("due_now", "reason", "minutes", "expected"),
-    [
-        (REQUEST, "JobRunning", 60, True),
-        (REQUEST, "JobRunning", 59, False),
-        (REQUEST, "Budget", 600, False),
-        (SCHEDULED, "JobRunning", 600, False),
-    ],
-)
-def test_F2_only_a_request_gives_up_on_jobs_and_only_after_an_hour(due_now: Due, reason: str, minutes: int, expected: bool) -> None:
-    hold = HeldBack(reason=reason, message="", since=NOW - timedelta(minutes=minutes))
-    assert bool(rotation.job_gave_up(due_now, hold, NOW)) is expected
 
 
 def test_the_pause_after_failures_doubles_up_to_an_hour() -> None:
