@@ -17,7 +17,7 @@ from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.notices import notices
 from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, spec_in_force
 from rotated_rds.model.secret import SecretState
-from rotated_rds.model.spec import Method, Spec
+from rotated_rds.model.spec import Method, Spec, Strategy
 from rotated_rds.model.status import Kind, Notice, Status
 from rotated_rds.reconcile import Reconciled, leaving, reconcile, refused, untouched
 
@@ -94,7 +94,7 @@ class Passes:
         spec = spec_in_force(resource, before)
         if spec is None:
             return refused(before, resource.fault or Refused(Reason.INVALID_SPEC, "spec: missing"), resource.generation, now)
-        if (fault := method_changed(spec, before)) is not None:
+        if (fault := method_changed(spec, before) or strategy_changed(spec, before)) is not None:
             return refused(before, fault, resource.generation, now)
         one = Pass(self.world, resource, spec, before, now, listed=hint.listed, clock=self.clock, noticed_at=hint.moved_at)
         if spec.suspend and not under_way(before):
@@ -183,6 +183,15 @@ def method_changed(spec: Spec, before: Status) -> Refused | None:
         Reason.INVALID_SPEC,
         f"spec.rotation.method: a change from {began_as} to {spec.method} is not carried out by this version of the operator; set it back",
     )
+
+
+def strategy_changed(spec: Spec, before: Status) -> Refused | None:
+    """Two users cannot become one yet, as the clone may be in use (SAFETY.md E4)."""
+    began_as, wanted = before.rotation.strategy, spec.rotation.strategy
+    if began_as != Strategy.ALTERNATING_USERS or wanted is Strategy.ALTERNATING_USERS:
+        return None
+    text = f"a change from {began_as} to {wanted} is not carried out by this version of the operator; set it back"
+    return Refused(Reason.INVALID_SPEC, f"spec.rotation.strategy: {text}")
 
 
 def under_way(before: Status) -> bool:

@@ -21,12 +21,13 @@ _PRIMARY_TAGS = ("aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn")
 
 @dataclass(frozen=True)
 class Opener:
-    """Who opens the session that changes a password."""
+    """Who opens the session that changes a password. arn: of an administrator's secret."""
 
     username: str
     password: SecretStr
     admin: bool = False
     version: str = ""
+    arn: str = ""
 
 
 def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:
@@ -56,7 +57,7 @@ def read_admin(secrets: SecretsManager, state: SecretState, endpoint: Endpoint, 
     _fits(state, value, endpoint)
     if value.username == user:
         raise Refused(Reason.NOT_ALLOWED, f"spec.user.name: {user!r} is the administrator of {_FIELD} itself; name an application's user")
-    return Opener(value.username, value.password, admin=True, version=current)
+    return Opener(value.username, value.password, admin=True, version=current, arn=state.arn)
 
 
 def admin_refused(one: Pass, refused: Problem) -> Problem:

@@ -16,7 +16,7 @@ SURE = timedelta(seconds=60)  # DescribeSecret may lag behind what a dead proces
 
 
 def proof(one: Pass) -> Rule | None:
-    """What the rotation under way may still use: its own secret, and the user and host that we wrote into its version.
+    """What the rotation under way may still use: its own secret, and what we wrote into its version: user, host, administrator.
 
     Status proves nothing, as a tenant may write it: the owner tag, the label and the stored value do.
     A role is never used without permission.
@@ -28,7 +28,8 @@ def proof(one: Pass) -> Rule | None:
     value = one.secrets.value(state.arn, progress.version_id) if progress.version_id in state.versions else None
     if value is None or value.host is None:
         return None
-    return Rule(("*",), {"secrets": (state.arn,), "users": (value.username,), "hosts": (value.host,)})
+    admins = (value.master,) if value.master else ()
+    return Rule(("*",), {"secrets": (state.arn,), "users": (value.username,), "hosts": (value.host,), "adminSecrets": admins})
 
 
 def undone(one: Pass, why: str) -> Result[Current] | None:

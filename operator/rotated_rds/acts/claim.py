@@ -3,6 +3,7 @@
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients import addresses, databases
 from rotated_rds.clients.deadline import Deadline
+from rotated_rds.model.alternating import clone_of, is_alternating
 from rotated_rds.model.claims import Claim
 from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason, Refused, Unavailable
@@ -10,7 +11,7 @@ from rotated_rds.model.spec import Method
 
 
 def stake(one: Pass, endpoint: Endpoint | None, master: str | None = None) -> None:
-    """Claim (endpoint, user), under every name of the endpoint. Raises Refused(UserConflict), Unavailable.
+    """Claim (endpoint, user, its clone), under every name of the endpoint. Raises Refused(UserConflict), Unavailable.
 
     master: RDS's master user, where RDS was asked (method RDSManaged).
     """
@@ -18,13 +19,15 @@ def stake(one: Pass, endpoint: Endpoint | None, master: str | None = None) -> No
     if endpoint is None or not user:
         return
     deadline = Deadline(databases.LOGIN_TIMEOUT)
-    claim = Claim(one.key, one.resource.created, user, _places(endpoint.host, endpoint.port, deadline))
+    clone = clone_of(user) if is_alternating(one.spec) else None
+    claim = Claim(one.key, one.resource.created, user, _places(endpoint.host, endpoint.port, deadline), clone=clone)
     _look_up_seeds(one, claim, deadline)
     if rival := one.world.claims.stake(claim):
         field = "spec.user.name" if one.spec.user.name else "spec.database"
         raise Refused(
             Reason.USER_CONFLICT,
-            f"{field}: {rival.key} rotates {rival.user!r} at {endpoint.address} already; delete one of the two resources",
+            f"{field}: {rival.key} rotates {', '.join(map(repr, sorted(rival.users & claim.users)))} at {endpoint.address} already; "
+            "delete one of the two resources",
         )
 
 

@@ -3,10 +3,11 @@
 from pydantic import SecretStr
 
 from rotated_rds.acts import first
-from rotated_rds.acts.admin import administrator
+from rotated_rds.acts.admin import administrator, find_admin
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients import databases
-from rotated_rds.model.credential import generate, new_value
+from rotated_rds.model.alternating import clone_of, is_alternating
+from rotated_rds.model.credential import SecretValue, generate, new_value
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.secret import (
@@ -71,6 +72,15 @@ def _new_secret(one: Pass, cause: str) -> first.NewSecret:
     return first.NewSecret(name, token(place, cause, 0), tags, spec.description, spec.kms_key_id)
 
 
+def _first_value(one: Pass, endpoint: Endpoint, user: str, password: SecretStr) -> SecretValue:
+    """With alternating users it names the administrator, as every later version does; the base user is the first."""
+    if not is_alternating(one.spec):
+        return new_value(endpoint, user, password)
+    found = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
+    one.permit.check_admin_secret(found.arn)
+    return new_value(endpoint, user, password, found.arn)
+
+
 def create_first(one: Pass, endpoint: Endpoint) -> None:
     """With the password that the user has, or with one that an administrator will set (SAFETY.md E1)."""
     user = _user_name(one)
@@ -82,7 +92,8 @@ def create_first(one: Pass, endpoint: Endpoint) -> None:
                 Reason.INITIAL_PASSWORD_MISSING,
                 f"spec.user.passwordSecretRef: Secret {ref.name!r} has no key {ref.key!r} in this namespace; create it",
             )
-        first.create_from_given(one.secrets, one.world.logins, endpoint, _new_secret(one, "create"), user, SecretStr(password))
+        value = _first_value(one, endpoint, user, SecretStr(password))
+        first.create_from_given(one.secrets, one.world.logins, endpoint, _new_secret(one, "create"), value)
         return
     if one.spec.user.admin_secret_id is None:
         raise Refused(
@@ -94,7 +105,7 @@ def create_first(one: Pass, endpoint: Endpoint) -> None:
     with databases.session(endpoint, admin.username, admin.password, user=user, admin=True) as session:
         first.check_user(session, user, take_over=one.spec.user.take_over)
     rules = one.spec.rotation.password.rules
-    first.store(one.secrets, _new_secret(one, "create"), new_value(endpoint, user, generate(rules)))
+    first.store(one.secrets, _new_secret(one, "create"), _first_value(one, endpoint, user, generate(rules)))
 
 
 def create_again(one: Pass, endpoint: Endpoint) -> None:
@@ -103,13 +114,14 @@ def create_again(one: Pass, endpoint: Endpoint) -> None:
     found = one.world.kubernetes.secret(one.key.namespace, one.resource.target)
     ours = found if found and is_ours(found, one.resource) else None
     user, password = text_of(ours, "username"), text_of(ours, "password")
-    if not user or not password or user != _user_name(one):
+    base = _user_name(one)
+    if not user or not password or user not in ((base, clone_of(base)) if is_alternating(one.spec) else (base,)):
         raise Refused(
             Reason.SECRET_DELETED_IN_AWS,
             f"{gone}, and the Kubernetes Secret holds no credential to create it from: create "
             f"{secret_name(one)} in AWS, or recreate this resource",
         )
-    value = new_value(endpoint, user, SecretStr(password))
+    value = _first_value(one, endpoint, user, SecretStr(password))
     tried = one.world.logins.try_version(endpoint, f"again {one.before.secret_arn}", user, value.password)
     if tried.verdict is Verdict.REFUSED:
         raise Refused(

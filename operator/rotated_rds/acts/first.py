@@ -12,7 +12,7 @@ from rotated_rds.clients.databases import Session
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
-from rotated_rds.model.credential import SecretValue, new_value
+from rotated_rds.model.credential import SecretValue
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 
@@ -28,16 +28,14 @@ class NewSecret:
     kms_key_id: str | None
 
 
-def create_from_given(
-    secrets: SecretsManager, logins: Logins, endpoint: Endpoint, wanted: NewSecret, username: str, password: SecretStr
-) -> None:
+def create_from_given(secrets: SecretsManager, logins: Logins, endpoint: Endpoint, wanted: NewSecret, value: SecretValue) -> None:
     """Store a password that somebody set already; it must log in first. Raises Refused(InitialPasswordMissing), Unavailable."""
-    tried = logins.try_version(endpoint, f"first of {wanted.name}", username, password)
+    tried = logins.try_version(endpoint, f"first of {wanted.name}", value.username, value.password)
     if tried.verdict is Verdict.REFUSED:
         raise Refused(
             Reason.INITIAL_PASSWORD_MISSING,
             f"spec.user.passwordSecretRef: {endpoint.address} refuses that password for "
-            f"{username!r} ({tried.code}); store the one that is in use",
+            f"{value.username!r} ({tried.code}); store the one that is in use",
         )
     if tried.verdict is not Verdict.OK:
         raise Unavailable(
@@ -45,7 +43,7 @@ def create_from_given(
             f"spec.user.passwordSecretRef: not tried at {endpoint.address} ({tried.verdict} "
             f"{tried.code}); nothing is created before it logs in",
         )
-    store(secrets, wanted, new_value(endpoint, username, password))
+    store(secrets, wanted, value)
 
 
 def store(secrets: SecretsManager, wanted: NewSecret, value: SecretValue) -> None:

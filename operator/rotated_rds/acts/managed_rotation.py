@@ -35,7 +35,7 @@ def run(one: Pass, state: SecretState) -> Result[Current]:
     if state.remembered:
         return _idle(one, state, current)
     if state.pending not in (None, current):
-        return _noticed(one, current, state.pending or "")
+        return _noticed(one, state, current, state.pending or "")
     if state.rds_status == ROTATING:
         return waits("RDS rotates the master's password", value=Current(current), wake=one.now + FOLLOW)
     return _rotated(one, state, current) or _at_rest(one, state, current)
@@ -94,7 +94,7 @@ def _rotated(one: Pass, state: SecretState, current: str) -> Result[Current] | N
     return report.succeeded(one, Current(current, moved_at=made), progress, ended=max(made, state.last_rotated or made))
 
 
-def _noticed(one: Pass, current: str, pending: str) -> Result[Current]:
+def _noticed(one: Pass, state: SecretState, current: str, pending: str) -> Result[Current]:
     """RDS's clock, or somebody, began a rotation."""
     progress = InProgress(version_id=pending, since=one.now, cause=AWS, started_from=current, step="aws")
     return report.noticed(one, current, progress, wake=one.now + FOLLOW, notices=not_held(one, state))

@@ -99,6 +99,11 @@ def taken_over(one: Pass, current: str) -> Result[Current]:
     return replace(said, notices=(told,))
 
 
+def unfit(one: Pass, current: str, text: str) -> Result[Current]:
+    """The spec asks for what this database's engine cannot do."""
+    return fails(Reason.INVALID_SPEC, text, value=Current(current), rotation=_status(one), requests=answered(one, "Refused", text))
+
+
 def foreign(one: Pass, current: str, pending: str, login: Verdict | None) -> Result[Current]:
     """Somebody else's AWSPENDING stands in the way."""
     said = {

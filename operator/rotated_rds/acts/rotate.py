@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from rotated_rds.acts import pending, report
 from rotated_rds.acts.admin import admin_refused, same_place
+from rotated_rds.acts.alternating import AlternatingUsers
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
 from rotated_rds.acts.dependents import held_back, hold_facts
 from rotated_rds.acts.single import SingleUser
@@ -13,6 +14,7 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.acts.way import Strategy, Turn, Way
 from rotated_rds.clients.databases import LoginRefused
 from rotated_rds.model import rotation
+from rotated_rds.model.alternating import is_alternating
 from rotated_rds.model.credential import Credential, SecretValue
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
@@ -183,6 +185,8 @@ def _change(
 
 def _strategy(turn: Turn) -> Strategy:
     """What the spec says; a new endpoint changes no password, whatever the strategy."""
+    if is_alternating(turn.one.spec) and turn.progress.cause != Kind.ENDPOINT:
+        return AlternatingUsers(turn)
     return SingleUser(turn)
 
 

@@ -183,9 +183,14 @@ def comes_before_any_change(code: str) -> bool:
     return code in (*DENIED, *_REJECTED, *_READ_ONLY)
 
 
+def passing(code: str) -> bool:
+    """Whether a definite number speaks of a trouble that goes by."""
+    return code in _PASSING
+
+
 def refusal(user: str, code: str, *, admin: bool) -> Problem | None:
     """Tell what a definite error of a change means; None for a passing trouble of the server's."""
-    if code in _PASSING:
+    if passing(code):
         return None
     if code in _READ_ONLY:
         return Unavailable(Reason.UNAVAILABLE, "the server is read-only: it is not the writer")

@@ -10,6 +10,7 @@ from rotated_rds.clients import mysql_rules as rules
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.line import Line, literal
 from rotated_rds.clients.mysql import open_line
+from rotated_rds.clients.mysql_pair import MySQLPair
 from rotated_rds.clients.mysql_statements import change
 from rotated_rds.clients.sessions import (
     IDLE_TIMEOUT,
@@ -28,6 +29,7 @@ from rotated_rds.clients.sessions import (
 )
 from rotated_rds.clients.versions import require_supported
 from rotated_rds.clients.wire import Row
+from rotated_rds.model.alternating import Pair
 from rotated_rds.model.database import Endpoint, Engine
 from rotated_rds.model.errors import Problem, Refused
 
@@ -105,6 +107,9 @@ class MySQLSession:
 
     def user_exists(self, user: str) -> bool:
         return bool(self._accounts(user))
+
+    def pair(self, pair: Pair) -> MySQLPair:
+        return MySQLPair(self._endpoint, self._read, self._say, self._username, pair)
 
     def _objection(self, user: str) -> Refused | None:
         if self._admin:

@@ -19,7 +19,7 @@ _STAGES_OF_TLS = (pq.ConnStatus.SSL_STARTUP,)
 _STAGES_OF_TCP = (pq.ConnStatus.STARTED, pq.ConnStatus.MADE, pq.ConnStatus.NEEDED)
 _FACTS = (
     "SELECT pg_catalog.pg_is_in_recovery()::text, pg_catalog.current_setting('default_transaction_read_only'),"
-    " pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_setting('server_version')"
+    " pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_setting('server_version'), current_user"
 )
 
 
@@ -71,17 +71,17 @@ def _logged_in(conn: pq.abc.PGconn, address: str, deadline: Deadline) -> tuple[L
         return Login(Verdict.UNKNOWN, "unchecked", address), None
     wire = Wire(conn)
     try:
-        writer, version = facts(wire, min(timedelta(seconds=deadline.left()), STATEMENT_TIMEOUT))
+        writer, version, role = facts(wire, min(timedelta(seconds=deadline.left()), STATEMENT_TIMEOUT))
     except (Said, Lost):
         wire.close()
         return Login(Verdict.OK, "", address), None
-    return Login(Verdict.OK, "", address, writer, version), wire
+    return Login(Verdict.OK, "", address, writer, version, role), wire
 
 
-def facts(wire: Wire, span: timedelta) -> tuple[bool, str]:
-    """Whether it is a writer, and its version. Raises Said, Lost."""
-    [(recovering, read_only_default, read_only, version)] = wire.ask(_FACTS, span)
-    return recovering == "false" and (read_only_default, read_only) == ("off", "off"), str(version)
+def facts(wire: Wire, span: timedelta) -> tuple[bool, str, str]:
+    """Whether it is a writer, its version, and the role that the session acts as. Raises Said, Lost."""
+    [(recovering, read_only_default, read_only, version, role)] = wire.ask(_FACTS, span)
+    return recovering == "false" and (read_only_default, read_only) == ("off", "off"), str(version), str(role)
 
 
 def _parameters(endpoint: Endpoint, username: str, password: str, ip: str) -> dict[str, str]:

@@ -116,11 +116,16 @@ def refusal(user: str, code: str, *, admin: bool) -> Problem | None:
         return Refused(Reason.USER_NOT_FOUND, f"the database has no user {user!r}: create it")
     if code == "25006":
         return Unavailable(Reason.UNAVAILABLE, "the server is read-only: it is not the writer")
-    if code[:2] in _PASSING:
+    if passing(code):
         return None
     if code[:2] in _REJECTED:
         return Refused(Reason.PASSWORD_POLICY, f"the server rejected the new password for {user!r} ({code}): see spec.rotation.password")
     return Refused(Reason.ROTATION_FAILED, f"the server did not change the password of {user!r} ({code})")
+
+
+def passing(code: str) -> bool:
+    """Whether a definite SQLSTATE speaks of a trouble of the server's, which goes by."""
+    return code[:2] in _PASSING
 
 
 def _denied(user: str, *, admin: bool) -> Refused:

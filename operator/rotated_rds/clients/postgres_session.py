@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from rotated_rds.clients import postgres_rules
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.postgres import open_wire
+from rotated_rds.clients.postgres_pair import PostgresPair
 from rotated_rds.clients.sessions import (
     IDLE_TIMEOUT,
     LOCK_TIMEOUT,
@@ -26,6 +27,7 @@ from rotated_rds.clients.sessions import (
 )
 from rotated_rds.clients.versions import numbers, require_supported
 from rotated_rds.clients.wire import Row, Wire
+from rotated_rds.model.alternating import Pair
 from rotated_rds.model.database import Endpoint
 
 _LOCKED_ELSEWHERE = ("55P03", "57014")  # lock_timeout, statement_timeout
@@ -104,6 +106,9 @@ class PostgresSession:
 
     def user_exists(self, user: str) -> bool:
         return bool(self._ask(f"SELECT 1 FROM pg_roles WHERE rolname = {self._wire.literal(user)}"))  # noqa: S608  likewise
+
+    def pair(self, pair: Pair) -> PostgresPair:
+        return PostgresPair(self._endpoint, self._wire, self._ask, numbers(self.version), self._username, pair)
 
     def _ask(self, sql: str) -> list[Row]:
         try:

@@ -1,11 +1,13 @@
 """What a locked session promises, and the ways in which it can end: the same words for all engines."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
 from pydantic import SecretStr
 
+from rotated_rds.model.alternating import Pair
 from rotated_rds.model.database import Endpoint, Login, Verdict
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 
@@ -48,6 +50,27 @@ class Session(Protocol):
     def user_exists(self, user: str) -> bool:
         """Look a user up. Raises Refused(AdminInsufficient), Unavailable."""
         ...
+
+    def pair(self, pair: Pair) -> "PairSession":
+        """The two users of AlternatingUsers, as this administrator may shape them."""
+        ...
+
+
+class PairSession(Protocol):
+    """The two users of AlternatingUsers (SAFETY.md D1)."""
+
+    def check(self) -> None:
+        """Look for what one of them has and the other cannot be given. Changes nothing. Raises Refused, Unavailable."""
+
+    def traits(self, user: str) -> frozenset[str]:
+        """Say all that can be compared of a user, in the server's own words; empty where there is no such user."""
+        ...
+
+    def make_ready(self, user: str, fence: Callable[[], None]) -> None:
+        """Let `user` be the next in turn: the clone is made, and made like the base; the base stays as it is, but for `owner`.
+
+        fence: called before each change (SAFETY.md A4). It may be repeated. Raises Refused, Unavailable.
+        """
 
 
 class LostAnswer(Unavailable):

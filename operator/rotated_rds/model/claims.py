@@ -6,19 +6,29 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from rotated_rds.model.alternating import clone_of
 from rotated_rds.model.document import part, text
 from rotated_rds.model.resource import Key
+from rotated_rds.model.spec import Strategy
 
 
 @dataclass(frozen=True)
 class Claim:
-    """places: the endpoint's `host:port` as written, and its resolved `ip:port`s. seed: told by status alone, not resolved yet."""
+    """places: the endpoint's `host:port` as written, and its resolved `ip:port`s. seed: told by status alone, not resolved yet.
+
+    clone: the second user of AlternatingUsers.
+    """
 
     key: Key
     created: datetime
     user: str
     places: frozenset[str]
     seed: bool = False
+    clone: str | None = None
+
+    @property
+    def users(self) -> frozenset[str]:
+        return frozenset({self.user} | ({self.clone} if self.clone else set()))
 
     def older_than(self, other: "Claim") -> bool:
         return (self.created, self.key) < (other.created, other.key)
@@ -44,7 +54,8 @@ class Claims:
         if not database or not user or method == "External":
             return
         place = frozenset({f"{database['host']}:{database['port']}".lower()})
-        claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place, seed=True)
+        clone = clone_of(user) if text(body, "spec", "rotation", "strategy") == Strategy.ALTERNATING_USERS else None
+        claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place, seed=True, clone=clone)
         with self._lock:
             self._claims.setdefault(key, claim)
 
@@ -54,7 +65,7 @@ class Claims:
             return [
                 one
                 for one in self._claims.values()
-                if one.seed and one.user == claim.user and one.key != claim.key and one.older_than(claim)
+                if one.seed and one.users & claim.users and one.key != claim.key and one.older_than(claim)
             ]
 
     def complete(self, seed: Claim, places: frozenset[str]) -> None:
@@ -69,7 +80,7 @@ class Claims:
 
 
 def rival(claim: Claim, claims: Iterable[Claim]) -> Claim | None:
-    """The oldest other claim for the same user in the same place that was there first."""
-    same = [one for one in claims if one.key != claim.key and one.user == claim.user and one.places & claim.places]
+    """The oldest other claim for the same user, or its clone, in the same place that was there first."""
+    same = [one for one in claims if one.key != claim.key and one.users & claim.users and one.places & claim.places]
     oldest = min(same, key=lambda one: (one.created, one.key), default=None)
     return oldest if oldest and oldest.older_than(claim) else None

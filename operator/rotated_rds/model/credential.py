@@ -15,6 +15,7 @@ from rotated_rds.model.errors import Reason, Refused
 # What breaks URLs, shells, SQL tools and .pgpass files, and what RDS refuses in a password (/ @ " and space).
 UNSAFE = " %+~`#$&*()|[]{}:;<>?!'\"/@\\^,="
 HIGHEST_PORT = 65535
+MASTER = "masterarn"
 FEWEST_CHARACTERS = 16  # to choose from
 _ENGINES = {"aurora-postgresql": Engine.POSTGRES, "postgresql": Engine.POSTGRES, "aurora-mysql": Engine.MYSQL} | {
     e.value: e for e in Engine
@@ -97,6 +98,11 @@ class SecretValue:
             raise Refused(Reason.MALFORMED_SECRET, f'the AWS secret\'s "{key}" is not text: store it right as AWSCURRENT')
         return str(found) if found else None
 
+    @property
+    def master(self) -> str | None:
+        """The ARN of the administrator's secret, with alternating users."""
+        return self._text(MASTER)
+
     def check(self) -> None:
         """Look at every key that somebody will read. Raises Refused(MalformedSecret)."""
         for read in (lambda: self.engine, lambda: self.host, lambda: self.port, lambda: self.dbname):
@@ -108,6 +114,11 @@ class SecretValue:
     def with_key(self, key: str, text: str) -> "SecretValue":
         """The same credential, with one more key in its JSON."""
         return replace(self, whole={**self.whole, key: text})
+
+    def of_user(self, username: str, password: SecretStr, *, master: str) -> "SecretValue":
+        """The same for another user. master: the ARN of the administrator's secret, as AWS's own functions write it."""
+        told = {"username": username, "password": password.get_secret_value(), MASTER: master}
+        return replace(self, username=username, password=password, whole={**self.whole, **told})
 
     def at(self, endpoint: Endpoint) -> "SecretValue":
         """The same credential for another endpoint: engine, host, port, dbname and the TLS hint follow it."""
@@ -123,10 +134,10 @@ def _is_text(found: object) -> bool:
     return isinstance(found, str) and "\0" not in found and not any("\ud800" <= char <= "\udfff" for char in found)
 
 
-def new_value(endpoint: Endpoint, username: str, password: SecretStr) -> SecretValue:
-    """A first version for an endpoint."""
+def new_value(endpoint: Endpoint, username: str, password: SecretStr, master: str | None = None) -> SecretValue:
+    """A first version for an endpoint. master: the ARN of the administrator's secret, with alternating users."""
     whole = {**_connection(endpoint), "username": username, "password": password.get_secret_value()}
-    return SecretValue(username, password, whole)
+    return SecretValue(username, password, whole if master is None else {**whole, MASTER: master})
 
 
 def _connection(endpoint: Endpoint) -> dict[str, object]:

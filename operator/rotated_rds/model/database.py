@@ -84,6 +84,7 @@ class Login:
 
     code: the server's SQLSTATE or error number, never its text (texts may quote the user's input); where no server spoke, a word of ours.
     address: the resolved `ip:port` that answered, or that did not. writer: None where nobody got in to ask.
+    role: PostgreSQL's current_user, which settings of the user may make another role; empty where nobody asked.
     """
 
     verdict: Verdict
@@ -91,3 +92,4 @@ class Login:
     address: str = ""
     writer: bool | None = None
     server_version: str = ""
+    role: str = ""

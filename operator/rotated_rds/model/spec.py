@@ -241,15 +241,14 @@ def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
     rotation = spec.rotation
     later = "is not carried out by this version of the operator"
     return (
-        (_strategy_waits(spec), f"spec.rotation.strategy: {rotation.strategy} {later}; use SingleUser"),
-        (spec.user.owner_role is not None, f"spec.user.ownerRole: {later}; leave it out"),
+        (_strategy_waits(spec), f"spec.rotation.strategy: {rotation.strategy} with method {spec.method} {later}; use SingleUser"),
         (spec.restarts.on_failure == "Rollback", f"spec.restarts.onFailure: Rollback {later}; use Halt or Continue"),
     )
 
 
 def _strategy_waits(spec: Spec) -> bool:
     """With AWS's rotation the function alternates between users: we only follow."""
-    alternates = spec.method in (Method.LAMBDA, Method.HOSTED_LAMBDA) and spec.rotation.strategy is Strategy.ALTERNATING_USERS
+    alternates = spec.rotation.strategy is Strategy.ALTERNATING_USERS and spec.method in (Method.OPERATOR, Method.LAMBDA, Method.HOSTED_LAMBDA)
     return spec.rotation.strategy is not Strategy.SINGLE_USER and not alternates
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from rotated_rds.acts import aws_rotation, creation, handover, hosted, managed_rotation, report, rotate, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation as rules
+from rotated_rds.model.alternating import fault, is_alternating
 from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.secret import SecretState
@@ -19,6 +20,8 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
         return doubted
     if (handing_over := handover.run(one, endpoint, state)) is not None:
         return handing_over
+    if (unfit := _unfit(one, endpoint, state)) is not None:
+        return unfit
     if one.spec.method is Method.OPERATOR:
         return rotate.run(_with_last_success(one, state), endpoint, state)
     if one.spec.method is Method.LAMBDA:
@@ -35,6 +38,14 @@ def _with_stack(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Res
     looks = not state.remembered and one.before.rotation.in_progress is None and state.current is not None
     making = hosted.ensure(one, endpoint, state) if looks else None
     return aws_rotation.run(one, endpoint, state) if making is None else making
+
+
+def _unfit(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
+    """What depends on the engine, which may have been found out only now (SAFETY.md C6)."""
+    if endpoint is None or state.current is None or one.spec.method is not Method.OPERATOR or not is_alternating(one.spec):
+        return None
+    text = fault(one.spec, endpoint.engine)
+    return None if text is None else report.unfit(one, state.current, text)
 
 
 def _with_last_success(one: Pass, state: SecretState) -> Pass:

@@ -134,11 +134,15 @@ def _second_try(one: Pass, version: str) -> bool:
 
 
 def _behind(one: Pass, verified: Verified, text: str) -> Result[Verified]:
-    """Published already: kept. A new SingleUser version after 2 minutes all the same. A new endpoint not before it takes the credential."""
+    """Published already: kept. A new version after 2 minutes all the same, where the old password is gone (SingleUser).
+
+    A new endpoint not before it takes the credential.
+    """
     wake, new = one.now + timedelta(seconds=5), verified.version != one.before.version_id
+    gone = new and not one.spec.rotation.strategy.keeps_the_old
     if not new and one.settled(Kind.MIRRORED):
         return fails(Reason.ENDPOINT_BEHIND, f"{text}; tried again", value=verified, wake=one.now + timedelta(seconds=30))
-    if one.world.ages.older_than(f"behind {verified.version}", one.key, BEHIND, one.now) and new:
+    if one.world.ages.older_than(f"behind {verified.version}", one.key, BEHIND, one.now) and gone:
         return fails(
             Reason.ENDPOINT_BEHIND, f"{text}; published all the same after 2 min, as the old password is gone", value=verified, wake=wake
         )

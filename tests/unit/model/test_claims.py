@@ -44,6 +44,20 @@ def test_another_user_or_another_place_is_no_conflict(other: Claim) -> None:
     assert rival(other, [OLD]) is None
 
 
+def test_A5_a_clone_is_claimed_with_its_base() -> None:
+    alternating = replace(OLD, clone="app_clone")
+    assert rival(replace(NEW, user="app_clone"), [alternating]) == alternating
+    assert rival(replace(NEW, user="app_clone_clone"), [alternating]) is None
+    assert rival(replace(alternating, created=NEW.created, key=NEW.key), [replace(OLD, user="app_clone")]) is not None
+
+
+def test_A5_a_status_stakes_the_clone_s_claim_too() -> None:
+    claims = Claims()
+    claims.seed(OLD.key, a_body(rotation={"strategy": "AlternatingUsers"}))
+    claim = replace(NEW, user="app_clone", created=NOW + timedelta(days=9))
+    assert [one.users for one in claims.seeds_before(claim)] == [{"app", "app_clone"}]
+
+
 def test_a_resource_is_no_rival_of_itself() -> None:
     assert rival(OLD, [replace(OLD, created=NOW - timedelta(days=9))]) is None
 

@@ -66,9 +66,7 @@ def test_with_one_user_a_failed_rollout_stops_nobody_and_a_whole_wave_rolls() ->
 @pytest.mark.parametrize(
     ("more", "field"),
     [
-        ({"rotation": {"strategy": "AlternatingUsers"}}, "spec.rotation.strategy: AlternatingUsers"),
         ({"rotation": {"strategy": "DualPassword"}}, "spec.rotation.strategy: DualPassword"),
-        ({"user": {"ownerRole": "owner"}}, "spec.user.ownerRole"),
         ({"restarts": {"onFailure": "Rollback"}}, "spec.restarts.onFailure: Rollback"),
     ],
 )

@@ -1,0 +1,143 @@
+"""Strategy AlternatingUsers: the other one of two equal users gets a new password; the one in use is left as it is (SAFETY.md D1)."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pydantic import SecretStr
+
+from rotated_rds.acts.admin import Opener, administrator
+from rotated_rds.acts.single import current_refused
+from rotated_rds.acts.view import Pass
+from rotated_rds.acts.way import Turn
+from rotated_rds.clients.databases import Session
+from rotated_rds.clients.secretsmanager import SecretsManager
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
+from rotated_rds.model import alternating
+from rotated_rds.model.alternating import Pair
+from rotated_rds.model.credential import Credential, SecretValue, generate
+from rotated_rds.model.database import Login, Verdict
+from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.rotation import Kind
+from rotated_rds.model.secret import SecretState
+
+
+@dataclass(frozen=True)
+class AlternatingUsers:
+    """A `way.Strategy`. A working login proves nothing of grants, roles and settings: every attempt compares them."""
+
+    turn: Turn
+    trusts_login = False
+
+    @cached_property
+    def pair(self) -> Pair:
+        return Pair.of(self.turn.one.spec)
+
+    @cached_property
+    def admin(self) -> Opener:
+        return administrator(self.turn.one, self.turn.endpoint, self.pair.base)
+
+    def new_value(self) -> SecretValue:
+        old, rules = self.turn.old, self.turn.one.spec.rotation.password.rules
+        return old.value.of_user(self.pair.other(old.username), generate(rules), master=self.admin.arn)
+
+    def way(self, new: Credential) -> "OtherUser":
+        one = self.turn.one
+        if self.pair.other(self.turn.old.username) != new.username:
+            raise Refused(Reason.USER_MISMATCH, f"version {new.version[:8]} is of user {new.username!r}, whose turn it is not")
+        one.permit.check_user(new.username)
+        self._require_current()
+        return OtherUser(self.pair, self.turn.old, new, self.admin, one, self.turn.state)
+
+    def _require_current(self) -> None:
+        """A dead AWSCURRENT is for a person to see; whoever asks for a rotation wants one all the same (SAFETY.md E3)."""
+        turn, old = self.turn, self.turn.old
+        tried = turn.one.world.logins.try_version(turn.endpoint, old.version, old.username, old.password)
+        if tried.verdict is Verdict.REFUSED and turn.progress.cause not in (Kind.REQUEST, Kind.FORCED):
+            raise current_refused(turn, tried)
+
+
+@dataclass(frozen=True)
+class OtherUser:
+    """A `way.Way`: always in the administrator's session. new: of the user whose turn it is."""
+
+    pair: Pair
+    old: Credential
+    new: Credential
+    opener: Opener
+    one: Pass = field(repr=False)
+    state: SecretState = field(repr=False)
+
+    @property
+    def lock(self) -> str:
+        """The base user's, whoever's turn it is: the two are one thing to change."""
+        return self.pair.base
+
+    def check(self, session: Session) -> None:
+        pair, clone = self.pair, self.pair.clone
+        session.check(pair.base)
+        if session.user_exists(clone):
+            if self._of(clone) is None:
+                raise Refused(
+                    Reason.CLONE_CONFLICT,
+                    f"the database has a user {clone!r} that no version of this secret names, so it is somebody's: "
+                    "drop or rename it, or store its credential as a version of the secret",
+                )
+            session.check(clone)
+        both = session.pair(pair)
+        both.check()
+        if self.new.username == pair.base and (no := self._lost(session)) is not None:
+            raise no
+
+    def prepare(self, session: Session) -> None:
+        self.check(session)
+        pair, both = self.pair, session.pair(self.pair)
+        both.make_ready(self.new.username, lambda: self.one.secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds()))
+        if self.new.username == pair.clone:
+            no = alternating.not_carried_over(pair, both.traits(pair.base), both.traits(pair.clone))
+        else:
+            no = self._lost(session)
+        if no is not None:
+            raise no
+
+    def set(self, session: Session) -> None:
+        session.set_password(self.new.username, self.new.password, None)
+
+    def put_back(self, session: Session) -> str:
+        """What the last version of this user holds; for a user that had none, a password that nobody knows."""
+        before = self._of(self.new.username, but=self.new.version)
+        password: SecretStr = before.password if before else generate(self.one.spec.rotation.password.rules)
+        session.set_password(self.new.username, password, None)
+        return before.version if before else self.new.version
+
+    def objection(self, login: Login) -> Refused | None:
+        """With a missing membership the server lets the user in silently, as itself."""
+        owner = self.pair.owner
+        if owner is None or not login.role or login.role == owner:
+            return None
+        return Refused(
+            Reason.OWNERSHIP_SPLIT,
+            f"{self.new.username!r} logs in as {login.role!r} and not as spec.user.ownerRole {owner!r}: GRANT {owner} TO {self.pair.base}",
+        )
+
+    def _lost(self, session: Session) -> Refused | None:
+        pair, both = self.pair, session.pair(self.pair)
+        return alternating.would_be_lost(pair, pair.clone, both.traits(pair.clone), both.traits(pair.base))
+
+    def _of(self, user: str, *, but: str | None = None) -> Credential | None:
+        """The newest version of this secret that names a user."""
+        return _newest_of(self.one.secrets, self.state, user, but)
+
+
+def _newest_of(secrets: SecretsManager, state: SecretState, user: str, but: str | None) -> Credential | None:
+    """Labelled or not: AWSPREVIOUS is looked at first, as it most often is."""
+    made = sorted(secrets.versions(state.arn), key=lambda one: (one.id == state.previous, one.created), reverse=True)
+    for version in (one.id for one in made if one.id != but):
+        try:
+            value = secrets.value(state.arn, version)
+        except Refused as no:
+            if no.reason is not Reason.MALFORMED_SECRET:
+                raise
+            continue
+        if value is not None and value.username == user:
+            return Credential(version, value)
+    return None
