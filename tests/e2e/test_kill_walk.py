@@ -3,7 +3,7 @@
 Walked are the calls about the AWS secret, the flights to the database and the writes to the API server, each in turn: killed
 (kill -9) before its answer arrives, killed with the call arriving late, answer lost. Here all of a rotation on PostgreSQL, where of the
 flights to the database every other one arrives late or loses its answer; the database's on MySQL and MariaDB, each flight one way or the
-other; the creations' AWS calls and writes. All ways at every point are walked by
+other; the creations' AWS calls and writes; a few of a rotation between two users. All ways at every point are walked by
 `python3 -m tests.bed.venv python -m tests.support.walk`: also a kill before a call arrives, which leaves outside what a kill after
 the call before it leaves. Leader election is off, to save 15 s a kill, but for the last test.
 """
@@ -57,6 +57,22 @@ def test_A1_A2_A6_a_rotation_struck_at_any_call_to_aws_or_write_to_the_api_serve
     walk: Walk, bed: Bed, namespace: str
 ) -> None:
     assert walk.run(bed, namespace) >= least_points(walk.kind)
+
+
+@parts("postgres")
+@named(
+    [
+        Walk(What.ALTERNATING, "postgres", "sql", How.AFTER, 20, 14),
+        Walk(What.ALTERNATING, "postgres", "sql", How.LATE, 27, 14),
+        Walk(What.ALTERNATING, "postgres", "aws", How.LOST, 1, 3),
+        Walk(What.ALTERNATING, "postgres", "aws", How.AFTER, 2, 3),
+        Walk(What.ALTERNATING, "postgres", "api", How.AFTER, 1, 3),
+    ]
+)
+def test_C2_D1_D3_a_rotation_between_two_users_struck_at_some_calls_ends_with_one_password_and_cuts_nobody_off(
+    walk: Walk, bed: Bed, namespace: str
+) -> None:
+    assert walk.run(bed, namespace) >= 1
 
 
 @parts("postgres")

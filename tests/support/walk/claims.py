@@ -16,7 +16,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Seen:
-    """One moment of a resource's secret. versions: every id that AWS ever stored, labelled or not."""
+    """One moment of a resource's secret. versions: every id that AWS ever stored, labelled or not.
+
+    previous: AWSPREVIOUS's user and password.
+    """
 
     arn: str
     current: str
@@ -25,6 +28,7 @@ class Seen:
     username: str
     password: str
     history: Sequence[Json]
+    previous: tuple[str, str] | None = None
 
 
 def look(lane: Lane, name: str) -> Seen:
@@ -33,10 +37,17 @@ def look(lane: Lane, name: str) -> Seen:
     described = client.describe_secret(SecretId=arn)
     labels = {label: version for version, its in described["VersionIdsToStages"].items() for label in its}
     stored = client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)
-    value = json.loads(client.get_secret_value(SecretId=arn, VersionId=labels["AWSCURRENT"])["SecretString"])
+    value, before = (
+        json.loads(client.get_secret_value(SecretId=arn, VersionId=labels[label])["SecretString"]) if label in labels else None
+        for label in ("AWSCURRENT", "AWSPREVIOUS")
+    )
+    assert value is not None
     history: Sequence[Json] = lane.cluster.status(name).get("history") or []
     ids = frozenset(version.get("VersionId", "") for version in stored["Versions"])
-    return Seen(described["ARN"], labels["AWSCURRENT"], labels.get("AWSPENDING"), ids, value["username"], value["password"], history)
+    previous = (before["username"], before["password"]) if before else None
+    return Seen(
+        described["ARN"], labels["AWSCURRENT"], labels.get("AWSPENDING"), ids, value["username"], value["password"], history, previous
+    )
 
 
 def at_rest(lane: Lane, name: str, request: str | None) -> bool:
@@ -47,8 +58,8 @@ def at_rest(lane: Lane, name: str, request: str | None) -> bool:
     return ready is not None and ready.true and answered and status.rotation.in_progress is None and not resource.finalizers
 
 
-def check_rotated(lane: Lane, name: str, request: str, before: Seen) -> None:
-    """Exactly one new password, which works everywhere; the old one works nowhere."""
+def check_rotated(lane: Lane, name: str, request: str, before: Seen, *, alternates: bool = False) -> None:
+    """Exactly one new password, which works everywhere; the one that it took the place of works nowhere."""
     now = look(lane, name)
     answer = lane.cluster.status(name)["requests"]["rotate"]
     assert answer["result"] == "Done", answer
@@ -57,7 +68,11 @@ def check_rotated(lane: Lane, name: str, request: str, before: Seen) -> None:
     lines = [line for line in now.history if line["versionId"] == now.current]
     assert [line["result"] for line in lines] == ["Succeeded"], f"history tells it so often (A1): {lines}"
     assert list(now.history[1:]) == list(before.history[: len(now.history) - 1]), "history lost or gained a line"
-    assert not can_log_in(lane.database, now.username, before.password), "the old password still works"
+    if alternates:
+        assert now.username != before.username, "it is the other user's turn (D1)"
+        assert can_log_in(lane.database, before.username, before.password), "who runs on the version before is cut off (D3)"
+    ended = before.previous if alternates else (before.username, before.password)
+    assert ended is None or not can_log_in(lane.database, *ended), "the old password still works"
     check_rest(lane, name, now)
 
 

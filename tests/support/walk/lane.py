@@ -81,6 +81,12 @@ class Lane:
             resource["spec"]["user"] = {"name": self.user(name), **user}
         self.cluster.given_resource(resource)
 
+    def given_alternating(self, name: str) -> None:
+        """A resource whose two users take turns; the one before needs no grace here."""
+        rotation = {"strategy": "AlternatingUsers", "gracePeriod": "0s"}
+        user = {"adminSecretId": self.given_admin()}
+        self.cluster.given_resource(a_resource(self.cluster.namespace, name, self.front, self.user(name), user=user, rotation=rotation))
+
     def given_admin(self) -> str:
         """An administrator of this lane's own; the id of its AWS secret."""
         name, password = f"admin_{secrets.token_hex(4)}", f"admin-{secrets.token_hex(8)}-A1"

@@ -18,6 +18,7 @@ class What(StrEnum):
     """What is struck."""
 
     ROTATION = "rotation"  # by request; from the annotation to the end
+    ALTERNATING = "alternating"  # likewise, between two users
     GIVEN = "creation"  # of a resource whose first password is given
     ADMIN = "creation-by-admin"  # of a resource whose first password an administrator sets
 
@@ -41,7 +42,8 @@ class Walk:
         """Walk it with an operator process of its own; returns how many points were walked. Raises AssertionError that names the point."""
         with lane(bed, namespace, bed.facts()[self.engine], gated=self.kind == "api") as one:
             trap = one.traps[self.kind]
-            strike = self._rotations(one, trap) if self.what is What.ROTATION else self._creations(one, trap)
+            rotates = self.what in (What.ROTATION, What.ALTERNATING)
+            strike = self._rotations(one, trap) if rotates else self._creations(one, trap)
             return sum(1 for _ in self._points(strike))
 
     def _points(self, strike: Callable[[int], bool]) -> Iterator[int]:
@@ -51,26 +53,30 @@ class Walk:
             yield n
 
     def _rotations(self, one: Lane, trap: Trap) -> Callable[[int], bool]:
+        alternates = self.what is What.ALTERNATING
         one.given_user("db")
         if self.kind == "api":
             one.cluster.given_deployment("app", "db")
-        one.given_resource("db")
+        if alternates:
+            one.given_alternating("db")
+        else:
+            one.given_resource("db")
         _rest(one, "db", None)
-        return lambda n: _rotate(one, trap, self.how, n)
+        return lambda n: _rotate(one, trap, self.how, n, alternates=alternates)
 
     def _creations(self, one: Lane, trap: Trap) -> Callable[[int], bool]:
         admin = one.given_admin() if self.what is What.ADMIN else None
         return lambda n: _create(one, trap, self.how, n, admin)
 
 
-def _rotate(one: Lane, trap: Trap, how: How, n: int, name: str = "db") -> bool:
+def _rotate(one: Lane, trap: Trap, how: How, n: int, name: str = "db", *, alternates: bool = False) -> bool:
     """One rotation, struck at its n-th call; False when it has none."""
     before, request = look(one, name), f"{trap.kind} {how} {n}"
     trap.lay(how, n, one.secret(name))
     one.cluster.annotate(name, rotate=request)
     sprung = _struck(one, trap, how, lambda: at_rest(one, name, request), request)
     _rest(one, name, request)
-    _tell(request, lambda: check_rotated(one, name, request, before))
+    _tell(request, lambda: check_rotated(one, name, request, before, alternates=alternates))
     return sprung
 
 
