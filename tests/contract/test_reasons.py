@@ -20,9 +20,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 # Reasons of what a later issue builds: the name is kept for it in the contract.
 WAITING = {
     Reason.ROLLED_BACK: "issue 6: rollback",
-    Reason.UNSUPPORTED_STRATEGY: "issue 6: AlternatingUsers, DualPassword",
-    Reason.OWNERSHIP_SPLIT: "issue 6: AlternatingUsers",
-    Reason.CLONE_CONFLICT: "issue 6: AlternatingUsers",
+    Reason.UNSUPPORTED_STRATEGY: "issue 6: DualPassword",
 }
 
 

@@ -114,6 +114,16 @@ def test_with_an_administrator_no_first_password_is_needed(shop: Shop) -> None:
     shop.rotated(shop.apply("with-admin.yaml", user={"adminSecretId": admin}))
 
 
+def test_two_users_take_turns_and_the_one_before_still_logs_in(shop: Shop) -> None:
+    admin = shop.stored(f"admin/{shop.user}", str(shop.database["admin_user"]), str(shop.database["admin_password"]))
+    name = shop.apply("alternating.yaml", user={"adminSecretId": admin})
+    shop.cluster.expect_ready(name)
+    content = shop.cluster.content(name)
+    assert content["username"] == f"{shop.user}_clone"
+    assert can_log_in(shop.database, content["username"], content["password"])
+    assert can_log_in(shop.database, shop.user, FIRST)
+
+
 def test_aws_rotates_with_the_function_and_schedule_of_the_example(shop: Shop) -> None:
     function = shop.aws.function_arn(shop.user)
     shop.aws.control.function(function, "ours", environment={**shop.aws.environment, "ROTATED_RDS_CA_FILE": str(shop.database["ca"])})

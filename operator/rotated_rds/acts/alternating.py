@@ -110,14 +110,7 @@ class OtherUser:
         return before.version if before else self.new.version
 
     def objection(self, login: Login) -> Refused | None:
-        """With a missing membership the server lets the user in silently, as itself."""
-        owner = self.pair.owner
-        if owner is None or not login.role or login.role == owner:
-            return None
-        return Refused(
-            Reason.OWNERSHIP_SPLIT,
-            f"{self.new.username!r} logs in as {login.role!r} and not as spec.user.ownerRole {owner!r}: GRANT {owner} TO {self.pair.base}",
-        )
+        return alternating.objection(self.pair, self.new.username, login)
 
     def _lost(self, session: Session) -> Refused | None:
         pair, both = self.pair, session.pair(self.pair)

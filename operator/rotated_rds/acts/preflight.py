@@ -5,15 +5,13 @@ from rotated_rds.acts.admin import find_admin
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.model import function
-from rotated_rds.model.credential import SecretValue
+from rotated_rds.model.credential import MASTER, SecretValue
 from rotated_rds.model.database import Endpoint, TlsMode
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.secret import CURRENT, SecretState, token
 from rotated_rds.model.spec import Strategy
 from rotated_rds.model.status import Result, waits
 from rotated_rds.model.verified import Current
-
-_MASTER = "masterarn"  # where AWS's alternating functions look for the administrator's secret
 
 
 def of_function(one: Pass, endpoint: Endpoint | None, state: SecretState, arn: str) -> str:
@@ -49,7 +47,7 @@ def of_users(one: Pass, state: SecretState) -> Result[Current] | None:
     _check_user(one.spec.user.name or "", value.username)
     admin = find_admin(one.secrets, one.spec.user.admin_secret_id or "")
     one.permit.check_admin_secret(admin.arn)
-    if value.whole.get(_MASTER) != admin.arn:
+    if value.whole.get(MASTER) != admin.arn:
         return _named(one, state, value, admin.arn)
     if state.pending == state.current == _version(state, admin.arn, state.previous):
         one.secrets.take_off_pending(state.arn, state.pending or "")  # a pass before this one got no further
@@ -67,7 +65,7 @@ def _check_user(base: str, user: str) -> None:
 
 def _version(state: SecretState, admin: str, of: str | None) -> str:
     """The version that follows `of` and names the administrator."""
-    return token(state.arn, f"{_MASTER}\n{admin}\n{of}", 0)
+    return token(state.arn, f"{MASTER}\n{admin}\n{of}", 0)
 
 
 def _named(one: Pass, state: SecretState, value: SecretValue, admin: str) -> Result[Current]:
@@ -79,7 +77,7 @@ def _named(one: Pass, state: SecretState, value: SecretValue, admin: str) -> Res
     if state.pending not in (None, current, made):
         return report.idle(one, current)  # AWS rotates: the next AWSCURRENT is looked at again
     try:
-        one.secrets.put_pending(state.arn, made, value.with_key(_MASTER, admin))
+        one.secrets.put_pending(state.arn, made, value.with_key(MASTER, admin))
         one.secrets.move_current(state.arn, to=made, from_=current)
         one.secrets.take_off_pending(state.arn, made)
     except WrongState as wrong:

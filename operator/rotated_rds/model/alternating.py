@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from rotated_rds.model.database import Engine
+from rotated_rds.model.database import Engine, Login, Verdict
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.spec import Spec, Strategy
 
@@ -84,6 +84,18 @@ def not_carried_over(pair: Pair, base: Collection[str], clone: Collection[str]) 
         return None
     lacks = f"lacks {_shown(missing)}" if missing else f"has {_shown(extra)} besides"
     return Refused(Reason.OWNERSHIP_SPLIT, f"{pair.clone!r} could not be made like {pair.base!r}: it {lacks}; make them equal by hand")
+
+
+def objection(pair: Pair, user: str, login: Login) -> Refused | None:
+    """Why a user whose new password is right must not become AWSCURRENT: the one in use gets in, and gets further."""
+    if login.verdict is not Verdict.OK:
+        return Refused(Reason.ROTATION_FAILED, f"{user!r} has the right password and gets no further ({login.verdict} {login.code})")
+    if pair.owner is None or login.role == pair.owner:
+        return None
+    return Refused(  # with a missing membership the server lets the user in silently, as itself
+        Reason.OWNERSHIP_SPLIT,
+        f"{user!r} logs in as {login.role!r} and not as spec.user.ownerRole {pair.owner!r}: GRANT {pair.owner} TO {pair.base}",
+    )
 
 
 def _shown(facts: list[str]) -> str:

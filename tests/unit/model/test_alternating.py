@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from rotated_rds.model import alternating
 from rotated_rds.model.alternating import Pair
 from rotated_rds.model.credential import SecretValue
-from rotated_rds.model.database import Engine
+from rotated_rds.model.database import Engine, Login, Verdict
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.spec import Spec, parse_spec
 from tests.support.resources import merged
@@ -76,6 +76,22 @@ def test_D1_a_clone_with_more_or_less_than_the_base_is_not_carried_over(base: se
     assert no is not None
     assert "b" in no.message
     assert alternating.not_carried_over(PAIR, base, base) is None
+
+
+@pytest.mark.parametrize(
+    ("login", "owner", "reason"),
+    [
+        (Login(Verdict.OK, role="app_clone"), None, None),
+        (Login(Verdict.OK, role="owner"), "owner", None),
+        (Login(Verdict.OK, role="app_clone"), "owner", Reason.OWNERSHIP_SPLIT),
+        (Login(Verdict.OK), "owner", Reason.OWNERSHIP_SPLIT),
+        (Login(Verdict.PROVEN, "3D000"), None, Reason.ROTATION_FAILED),
+        (Login(Verdict.LOCKED_RIGHT, "3118"), None, Reason.ROTATION_FAILED),
+    ],
+)
+def test_D1_a_right_password_is_not_enough_for_the_user_whose_turn_it_is(login: Login, owner: str | None, reason: Reason | None) -> None:
+    no = alternating.objection(Pair("app", "app_clone", owner), "app_clone", login)
+    assert (no.reason if no else None) is reason
 
 
 def test_what_is_told_of_many_differences_is_short() -> None:
