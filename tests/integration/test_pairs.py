@@ -104,13 +104,14 @@ def default_role(facts: Facts, role: str, account: str) -> str:
 
 def test_C5_D1_the_clone_has_every_host_mask_grant_option_default_role_limit_and_tls_rule(database: Facts, role: str) -> None:
     with two(database, Options(hosts=MASKS, tls_only=True, clauses="WITH MAX_USER_CONNECTIONS 50 PASSWORD EXPIRE NEVER")) as both:
-        both.root(
-            f"CREATE TABLE {both.base.name} (a INT, b INT)",
-            f"GRANT SELECT (a), UPDATE (b) ON app.{both.base.name} TO '{{base}}'@'%'",
-            "GRANT SELECT ON app.* TO '{base}'@'%' WITH GRANT OPTION",
-            f"GRANT {role} TO '{{base}}'@'%'",
-            default_role(database, role, f"'{both.base.name}'@'%'"),
-        )
+        both.root(f"CREATE TABLE {both.base.name} (a INT, b INT)")
+        for mask in MASKS:
+            both.root(
+                f"GRANT SELECT (a), UPDATE (b) ON app.{both.base.name} TO '{{base}}'@'{mask}'",
+                f"GRANT SELECT ON app.* TO '{{base}}'@'{mask}' WITH GRANT OPTION",
+                f"GRANT {role} TO '{{base}}'@'{mask}'",
+                default_role(database, role, f"'{both.base.name}'@'{mask}'"),
+            )
         both.make()
         base, clone = both.traits()
         assert base == clone

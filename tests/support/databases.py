@@ -161,6 +161,8 @@ def _new_account(root: Session, name: str, host: str, password: str, options: Op
     require = "REQUIRE SSL" if options.tls_only else ""
     root.run(f"CREATE USER {account} IDENTIFIED {how} {require} {options.clauses}")
     root.run(f"GRANT ALL ON {rds.DATABASE}.* TO {account}")
+    if root.engine == "mariadb":  # RDS's master has not this one of them, so it could not have granted it
+        root.run(f"REVOKE DELETE HISTORY ON {rds.DATABASE}.* FROM {account}")
 
 
 def _accounts(root: Session, name: str) -> list[str]:

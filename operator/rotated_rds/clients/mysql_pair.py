@@ -19,7 +19,7 @@ _COLUMNS = (
     "ssl_type, CONVERT(ssl_cipher USING utf8mb4), CONVERT(x509_issuer USING utf8mb4), CONVERT(x509_subject USING utf8mb4),"
     " max_questions, max_updates, max_connections, max_user_connections"
 )
-_NOT_OURS_TO_GIVE = (*rules.DENIED, "1698", "1410", "1724")  # a grant, a role, a default role that the administrator may not hand on
+_NOT_OURS_TO_GIVE = (*rules.DENIED, "1045", "1698", "1410", "1724")  # a grant, a role, a default role that the administrator may not hand on
 _NEW_PASSWORD_BYTES = 18
 
 
@@ -102,13 +102,13 @@ class MySQLPair:
         if has is None or wanted.options != has.options:
             yield f"ALTER USER {account} {wanted.options.clauses}"
         yield from (grant.statement(account) for grant in missing if grant.items != ("USAGE",) or grant.option)
-        if wanted.options.default_roles != (has.options.default_roles if has and not extra else ()):
+        if extra or wanted.options.default_roles != (has.options.default_roles if has else ()):
             yield self._default_roles(account, wanted.options.default_roles)
 
     def _stripped(self, account: str, has: Known | None) -> Iterator[str]:
         yield f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account}"
         for grant in has.grants if has else ():
-            if grant.place is None:
+            if grant.place is None and self.endpoint.engine is Engine.MYSQL:  # on MariaDB roles went with the rest
                 yield f"REVOKE {', '.join(grant.items)} FROM {account}"
 
     def _default_roles(self, account: str, roles: tuple[str, ...]) -> str:

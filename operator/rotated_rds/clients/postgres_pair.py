@@ -36,7 +36,7 @@ _GROUPS = (
     "SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member"
     " WHERE r.rolname = {user} ORDER BY 1"
 )
-_MEMBER = "SELECT pg_has_role(r.oid, o.oid, '{kind}') FROM pg_roles r, pg_roles o WHERE r.rolname = {user} AND o.rolname = {owner}"
+_MEMBER = "SELECT pg_has_role(r.oid, g.oid, '{kind}') FROM pg_roles r, pg_roles g WHERE r.rolname = {user} AND g.rolname = {group}"
 _NAMESAKE = "SELECT 1 FROM pg_namespace WHERE nspname = {user}"
 
 Setting = tuple[str, str]

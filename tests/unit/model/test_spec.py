@@ -59,6 +59,8 @@ def test_the_method_says_whose_the_secret_is_and_who_rotates(method: Method, wri
 
 def test_with_one_user_a_failed_rollout_stops_nobody_and_a_whole_wave_rolls() -> None:
     assert (a_spec().on_failure, a_spec().max_concurrent) == ("Continue", None)
+    alternating = a_spec(user={"name": "app", "adminSecretId": "admin"}, rotation={"strategy": "AlternatingUsers"})
+    assert (alternating.on_failure, alternating.max_concurrent) == ("Halt", 1)
     written = a_spec(restarts={"onFailure": "Halt", "maxConcurrent": 3})
     assert (written.on_failure, written.max_concurrent) == ("Halt", 3)
 
