@@ -19,7 +19,7 @@ _COLUMNS = (
     "ssl_type, CONVERT(ssl_cipher USING utf8mb4), CONVERT(x509_issuer USING utf8mb4), CONVERT(x509_subject USING utf8mb4),"
     " max_questions, max_updates, max_connections, max_user_connections"
 )
-_NOT_OURS_TO_GIVE = (*rules.DENIED, "1045", "1698", "1410", "1724")  # a grant, a role, a default role that the administrator may not hand on
+_NOT_OURS_TO_GIVE = (*rules.DENIED, "1045", "1698", "1410", "1724")  # grants, roles, default roles
 _NEW_PASSWORD_BYTES = 18
 
 
