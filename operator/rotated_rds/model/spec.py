@@ -248,7 +248,11 @@ def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
 
 def _strategy_waits(spec: Spec) -> bool:
     """With AWS's rotation the function alternates between users: we only follow."""
-    alternates = spec.rotation.strategy is Strategy.ALTERNATING_USERS and spec.method in (Method.OPERATOR, Method.LAMBDA, Method.HOSTED_LAMBDA)
+    alternates = spec.rotation.strategy is Strategy.ALTERNATING_USERS and spec.method in (
+        Method.OPERATOR,
+        Method.LAMBDA,
+        Method.HOSTED_LAMBDA,
+    )
     return spec.rotation.strategy is not Strategy.SINGLE_USER and not alternates
 
 
