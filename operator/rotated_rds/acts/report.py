@@ -31,6 +31,7 @@ from rotated_rds.model.status import Kind as Condition
 from rotated_rds.model.verified import Current
 
 _LOOK_AGAIN = timedelta(seconds=5)
+_STACK = timedelta(seconds=2)  # a change set is ready in moments, and there are three steps to a stack
 
 
 def _status(one: Pass, **changes: object) -> RotationStatus:
@@ -185,7 +186,7 @@ def unconfigured(one: Pass, current: str, refused: Refused) -> Result[Current]:
 
 def making(one: Pass, current: str, text: str) -> Result[Current]:
     """CloudFormation makes AWS's function: seconds to minutes."""
-    return waits(text, value=Current(current), wake=one.now + _LOOK_AGAIN, rotation=_status(one, held_back=None))
+    return waits(text, value=Current(current), wake=one.now + _STACK, rotation=_status(one, held_back=None))
 
 
 def unusable(one: Pass, current: str, refused: Refused) -> Result[Current]:

@@ -301,7 +301,7 @@ def hosted(one: Journey) -> list[Report]:
 
     with running(one.operator(ROTATED_RDS_STACK_ROLE=role)):
         one.given("made", user, database=one.instance(), secret={"kmsKeyId": one.keys[0]}, rotation=rotation("subnet-bad"))
-        one.cluster.expect_condition("made", "RotationReady", "False", "StackFailed")
+        one.cluster.expect_condition("made", "RotationReady", "False", "StackFailed", seconds=60)
         for subnet in ("subnet-1", "subnet-2", "subnet-1"):  # the third change set has the name of the first
             one.cluster.change("made", rotation=rotation(subnet))
             one.cluster.expect("the stack follows", lambda subnet=subnet: one.subnets(name) == subnet)
