@@ -36,7 +36,7 @@ def rotation(status: Status) -> str:
 def rotated_by_aws(scene: Scene, text: str) -> Status:
     """A request, carried out by AWS's function and followed."""
     count = len(scene.by_hand.control.rotations(described(scene)["ARN"]))
-    scene.later(minutes=2)
+    scene.later(minutes=11)  # past the grace of the credential before, where there is one
     scene.asked(rotate=text)
     scene.by_hand.control.rotations(described(scene)["ARN"], seconds=60, count=count + 1)
     status = scene.settled(LOOK)
@@ -99,7 +99,10 @@ def test_D1_an_alternating_function_gets_masterarn_once_and_its_users_take_turns
     admin, arn = given_administrator(scene), given_function(scene, "alternating")
     for operation in ("PutSecretValue", "UpdateSecretVersionStage"):
         scene.aws.control.fault("lost", operation)
-    scene.given(rotation={"functionArn": arn, "strategy": "AlternatingUsers"}, user={"adminSecretId": f"admins/{scene.user}"})
+    scene.given_secret_in_aws(FIRST)  # somebody's, without masterarn: one that we create has it at once
+    user = {"adminSecretId": f"admins/{scene.user}", "passwordSecretRef": None}
+    rotation_spec = {"functionArn": arn, "strategy": "AlternatingUsers"}
+    scene.cluster.given_resource(scene.resource(secret={"adoption": "Always"}, rotation=rotation_spec, user=user))
     for _ in range(3):  # after each lost answer another operator
         scene.settle(LOOK)
         scene.restarted()
