@@ -12,7 +12,7 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.clients.apiserver import Conflict, Gone
 from rotated_rds.clients.events import Recorder
 from rotated_rds.clients.world import World
-from rotated_rds.model import rotation
+from rotated_rds.model import holds, rollback, rotation
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.notices import notices
 from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, spec_in_force
@@ -108,7 +108,9 @@ class Passes:
         before = one.before
         if one.request or before.rotation.in_progress or before.rotation.held_back or before.version_id is None:
             return True
-        if steady.in_doubt(one):
+        if steady.in_doubt(one) or rollback.failed_rollout(one.spec, before) is not None:
+            return True
+        if before.rotation.retained and holds.is_over(before, one.spec.rotation.grace_period, one.now):
             return True
         if one.spec.rotated_by_aws and rotation.in_window(one.resource, one.spec, before, one.now):
             return True
@@ -120,17 +122,17 @@ class Passes:
         ours = done.status.rotation.in_progress
         rotates = ours is not None and ours.cause != rotation.AWS
         unknown = resource.spec is None and resource.held_for_cleanup  # what it wants of its AWS secret cannot be read now
-        holds = rotates or unknown or cleanup.holds(resource, done.status)
+        held = rotates or unknown or cleanup.holds(resource, done.status)
         after = body
-        if holds and not resource.held_for_cleanup and not resource.deleting:
+        if held and not resource.held_for_cleanup and not resource.deleting:
             after = self.world.kubernetes.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], resource.resource_version)
         if done.status.body() != before.body():
             after = self.world.kubernetes.put_status(resource.key, done.status.body())
         for notice in (*done.notices, *notices(before, done.status)):
             self.recorder.record(resource, notice)
-        if not holds and resource.held_for_cleanup:
+        if not held and resource.held_for_cleanup:
             after = self._release(after)
-        wake = self.clock() if resource.deleting and holds and not rotates else done.wake  # its AWS secret goes next
+        wake = self.clock() if resource.deleting and held and not rotates else done.wake  # its AWS secret goes next
         return End(after, wake, done.troubled, done.versions, pressing=under_way(done.status))
 
     def _let_go(self, body: Body, resource: Resource, before: Status) -> End:
@@ -186,12 +188,15 @@ def method_changed(spec: Spec, before: Status) -> Refused | None:
 
 
 def strategy_changed(spec: Spec, before: Status) -> Refused | None:
-    """Two users cannot become one yet, as the clone may be in use (SAFETY.md E4)."""
+    """Two users cannot become one yet, as the clone may be in use; two passwords become one before two users (SAFETY.md E4)."""
     began_as, wanted = before.rotation.strategy, spec.rotation.strategy
-    if began_as != Strategy.ALTERNATING_USERS or wanted is Strategy.ALTERNATING_USERS:
+    if began_as == Strategy.ALTERNATING_USERS and wanted is not Strategy.ALTERNATING_USERS:
+        mend = "is not carried out by this version of the operator; set it back"
+    elif began_as == Strategy.DUAL_PASSWORD and wanted is Strategy.ALTERNATING_USERS:
+        mend = f"would leave a second password behind; set {Strategy.SINGLE_USER} until status.rotation.retained is gone"
+    else:
         return None
-    text = f"a change from {began_as} to {wanted} is not carried out by this version of the operator; set it back"
-    return Refused(Reason.INVALID_SPEC, f"spec.rotation.strategy: {text}")
+    return Refused(Reason.INVALID_SPEC, f"spec.rotation.strategy: a change from {began_as} to {wanted} {mend}")
 
 
 def under_way(before: Status) -> bool:
@@ -199,5 +204,5 @@ def under_way(before: Status) -> bool:
     if before.rotation.in_progress is not None or any(known.state in ("Pending", "Rolling") for known in before.workloads):
         return True
     newest, mirrored = next(iter(before.history), None), before.condition(Kind.MIRRORED)
-    unpublished = newest is not None and newest.result == "Succeeded" and newest.version_id != before.version_id
+    unpublished = newest is not None and newest.result in ("Succeeded", "RolledBack") and newest.version_id != before.version_id
     return unpublished and not (mirrored is not None and mirrored.true)

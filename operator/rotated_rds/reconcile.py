@@ -101,7 +101,7 @@ class Pipeline:
 
     def ended(self, versions: frozenset[str]) -> Reconciled:
         one = self.one
-        said = self.said | ({"requests": requests.also_answered(one.request, one.spec.method, one.before, self.said, one.now)})
+        said = self.said | ({"requests": requests.also_answered(one.request, one.spec, one.before, self.said, one.now)})
         status = fold(one.before, said, self.outcomes, one.generation, one.now, suspended=suspended_text(one))
         if one.before.version_id is None and status.version_id is not None:
             self.wakes.append(one.now)  # a first rotation may be due now

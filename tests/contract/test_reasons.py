@@ -17,11 +17,6 @@ PACKAGE = REPO / "operator" / "rotated_rds"
 TOLD = {name: meanwhile for name, _, meanwhile in ROW.findall(PAGE)}
 FALSE = [Reason(name) for name, meanwhile in TOLD.items() if meanwhile.isascii() and name != "Pending"]
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-# Reasons of what a later issue builds: the name is kept for it in the contract.
-WAITING = {
-    Reason.ROLLED_BACK: "issue 6: rollback",
-    Reason.UNSUPPORTED_STRATEGY: "issue 6: DualPassword",
-}
 
 
 def used() -> Iterator[str]:
@@ -73,7 +68,5 @@ def test_a_reason_of_the_operator_s_own_is_told_to_be_internal() -> None:
     assert {name for name, _, _ in ROW.findall(internal)} == {Reason.UNAVAILABLE, Reason.RECONCILING}
 
 
-def test_every_reason_is_given_somewhere_or_waits_for_a_later_issue() -> None:
-    given = set(used())
-    assert given <= {reason.name for reason in Reason}
-    assert {reason.name for reason in Reason} - given == {reason.name for reason in WAITING}
+def test_every_reason_is_given_somewhere() -> None:
+    assert set(used()) == {reason.name for reason in Reason}

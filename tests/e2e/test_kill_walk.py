@@ -75,6 +75,22 @@ def test_C2_D1_D3_a_rotation_between_two_users_struck_at_some_calls_ends_with_on
     assert walk.run(bed, namespace) >= 1
 
 
+@parts("mysql", "mariadb")
+@named(
+    [
+        Walk(What.DUAL, "mysql", "sql", How.LATE, 22, 9),
+        Walk(What.DUAL, "mariadb", "sql", How.AFTER, 31, 13),
+        Walk(What.DUAL, "mysql", "aws", How.AFTER, 2, 5),
+        Walk(What.ROLLBACK, "mysql", "aws", How.LOST, 1, 4),
+        Walk(What.ROLLBACK, "mysql", "sql", How.AFTER, 3, 9),
+    ]
+)
+def test_D2_D5_a_rotation_between_two_passwords_and_its_rollback_struck_at_some_calls_cut_nobody_off(
+    walk: Walk, bed: Bed, namespace: str
+) -> None:
+    assert walk.run(bed, namespace) >= 1
+
+
 @parts("postgres")
 @named([Walk(what, "postgres", kind, How.AFTER) for what, kind in product([What.GIVEN, What.ADMIN], ["aws", "api"])])
 def test_A1_E1_a_creation_killed_at_any_call_ends_with_one_secret_and_one_version(walk: Walk, bed: Bed, namespace: str) -> None:

@@ -102,6 +102,9 @@ class OtherUser:
     def set(self, session: Session) -> None:
         session.set_password(self.new.username, self.new.password, None)
 
+    def announce(self) -> None:
+        """AWSCURRENT says it all."""
+
     def put_back(self, session: Session) -> str:
         """What the last version of this user holds; for a user that had none, a password that nobody knows."""
         before = self._of(self.new.username, but=self.new.version)

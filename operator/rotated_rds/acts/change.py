@@ -188,6 +188,8 @@ def _pending_as_expected(change: Change, state: SecretState) -> bool:
 def _finish(change: Change, session: Session | None, way: Way | None) -> Ended:
     """Move AWSCURRENT. Without the session that made the change there is nothing to put back: the next pass tries again."""
     try:
+        if way is not None:
+            way.announce()
         change.secrets.move_current(change.arn, to=change.new.version, from_=change.old.version)
     except Refused as no:
         return _not_moved(change, session, way, no)

@@ -55,6 +55,11 @@ def hold_facts(one: Pass, state: SecretState) -> HoldFacts:
     return HoldFacts(unready, jobs, rotating, cut_off)
 
 
+def in_use(one: Pass, state: SecretState) -> InUse:
+    """Whether the credential before AWSCURRENT is still needed, as it stands now (SAFETY.md D3)."""
+    return _in_use(one, state, [pod for pod in pods(one) if pod.started and one.resource.target in pod.secrets])
+
+
 def _in_use(one: Pass, state: SecretState, using: Sequence[PodSeen]) -> InUse:
     """Whether the credential before is still needed; there is none before the second version (SAFETY.md D3)."""
     if state.previous is None:

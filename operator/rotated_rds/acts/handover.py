@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotated_rds.acts import aws_rotation, hosted, pending, report
+from rotated_rds.acts import aws_rotation, hosted, pending, report, retained
 from rotated_rds.acts.view import Pass
 from rotated_rds.model.database import Endpoint, Verdict
+from rotated_rds.model.dual import PRIMARY
 from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.handover import Change, Facts, Move, change_of, next_move
 from rotated_rds.model.rotation import AWS
@@ -95,17 +96,30 @@ def _is_dead(one: Pass, endpoint: Endpoint | None, state: SecretState) -> bool:
 
 
 def _given(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
-    """AWSPENDING is cleared first, by the rules of a rotation of ours; what is not our secret any more is left as it is."""
-    if state.pending is None or state.owner != one.world.owner(one.key):
+    """AWSPENDING and a second password are cleared first; what is not our secret any more is left as it is."""
+    if (state.pending is None and state.holder(PRIMARY) is None) or state.owner != one.world.owner(one.key):
         return None
     if endpoint is None:
         raise Unavailable(Reason.UNAVAILABLE, "the rotation is handed over when the database's endpoint is known")
+    if state.pending is None:
+        return _discarded(one, endpoint, state)
     left = pending.tidy(one, endpoint, state)
     if left is not None and left.outcome.holds is False:
         return _as_before(one, left)
     if left is not None:
         return _waits(one, state, "AWSPENDING stands on an old version until AWSCURRENT has logged in", one.now + LOOK_AGAIN)
     return _waits(one, state, "AWSPENDING is cleared", one.now)
+
+
+def _discarded(one: Pass, endpoint: Endpoint, state: SecretState) -> Result[Current] | None:
+    """A second password is discarded as soon as nobody needs it; it would live for ever else."""
+    left = retained.settle(one, endpoint, state)
+    if left is None or left.outcome.holds is False:
+        return left and _as_before(one, left)
+    rotation = left.status["rotation"]
+    ended = isinstance(rotation, RotationStatus) and rotation.retained is None
+    text = f"to method {one.spec.method}: the password before is discarded first, when no Pod needs it"
+    return replace(_as_before(one, left), outcome=waits(text, value=left.value).outcome, wake=one.now if ended else left.wake)
 
 
 # what status shows meanwhile

@@ -1,6 +1,6 @@
 """What AWSPENDING means while no rotation of ours is under way, and who may take it off (SAFETY.md A2)."""
 
-from rotated_rds.acts import report
+from rotated_rds.acts import report, report_hindrance
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation
 from rotated_rds.model.database import Endpoint, Verdict
@@ -39,7 +39,7 @@ def _foreign(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result
     if tried is Verdict.REFUSED and one.asks("force-rotate") and login(one, endpoint, state, current) is Verdict.OK:
         one.secrets.take_off_pending(state.arn, pending)
         return None
-    return report.foreign(one, current, pending, tried)
+    return report_hindrance.foreign(one, current, pending, tried)
 
 
 def login(one: Pass, endpoint: Endpoint | None, state: SecretState, version: str) -> Verdict | None:

@@ -4,16 +4,17 @@ import contextlib
 from dataclasses import replace
 from datetime import timedelta
 
-from rotated_rds.acts import pending, report
+from rotated_rds.acts import pending, report, report_hindrance, retained, rollback
 from rotated_rds.acts.admin import admin_refused, same_place
 from rotated_rds.acts.alternating import AlternatingUsers
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
 from rotated_rds.acts.dependents import held_back, hold_facts
+from rotated_rds.acts.dual import DualPassword
 from rotated_rds.acts.single import SingleUser
 from rotated_rds.acts.view import Pass
 from rotated_rds.acts.way import Strategy, Turn, Way
 from rotated_rds.clients.databases import LoginRefused
-from rotated_rds.model import rotation
+from rotated_rds.model import dual, rotation
 from rotated_rds.model.alternating import is_alternating
 from rotated_rds.model.credential import Credential, SecretValue
 from rotated_rds.model.database import Endpoint, Verdict
@@ -37,9 +38,14 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     if state.remembered:
         return report.idle(one, current)
     if state.rotation_enabled:
-        return report.owned_by_aws(one, current)
+        return report_hindrance.owned_by_aws(one, current)
     if endpoint is None:
         raise Unavailable(Reason.UNAVAILABLE, "what is due begins when the database's endpoint is known")
+    return _turn(one, endpoint, state, current)
+
+
+def _turn(one: Pass, endpoint: Endpoint, state: SecretState, current: str) -> Result[Current]:
+    """Nothing of ours is under way: what is in the way, what was asked for, what is due, what is left of the last one."""
     if (interrupted := _interrupted(one, endpoint, state)) is not None:
         return _begin(one, state, interrupted)
     if (tidied := pending.tidy(one, endpoint, state)) is not None:
@@ -49,8 +55,12 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
         one.world.ages.note("first", one.key, one.now)
     elif rotation.wants_first(one.spec, one.before, created_by_us=created):
         return report.before_first(current)
+    if (back := rollback.run(one, endpoint, state)) is not None:
+        return back
     due_now = _due(one, endpoint, state, created=created)
-    return report.idle(one, current) if due_now is None else _begin(one, state, due_now)
+    if due_now is not None:
+        return _begin(one, state, due_now)
+    return retained.settle(one, endpoint, state) or report.idle(one, current)
 
 
 def _due(one: Pass, endpoint: Endpoint | None, state: SecretState, *, created: bool) -> Due | None:
@@ -120,7 +130,7 @@ def _is_finished(one: Pass, state: SecretState, version: str) -> bool:
 def _advance(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: InProgress) -> Result[Current]:
     """The next step of a rotation under way, from the labels and the database alone."""
     ours, current = progress.version_id, state.current or ""
-    if ours == current or (ours in state.versions and ours != state.pending):
+    if ours == current or (ours != state.pending and dual.is_more_than_primary(state, ours)):
         return _succeeded(one, state, progress, current)
     if endpoint is None:
         return waits("the rotation goes on when the database's endpoint is known", value=Current(current))
@@ -185,9 +195,11 @@ def _change(
 
 def _strategy(turn: Turn) -> Strategy:
     """What the spec says; a new endpoint changes no password, whatever the strategy."""
-    if is_alternating(turn.one.spec) and turn.progress.cause != Kind.ENDPOINT:
+    if turn.progress.cause == Kind.ENDPOINT:
+        return SingleUser(turn)
+    if is_alternating(turn.one.spec):
         return AlternatingUsers(turn)
-    return SingleUser(turn)
+    return DualPassword(turn) if dual.is_dual(turn.one.spec) else SingleUser(turn)
 
 
 def _long_refused(one: Pass, progress: InProgress) -> bool:

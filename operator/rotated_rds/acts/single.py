@@ -28,7 +28,7 @@ class SingleUser:
         return turn.old.value.with_password(generate(turn.one.spec.rotation.password.rules))
 
     def way(self, new: Credential) -> "SinglePassword":
-        return SinglePassword(self.turn.old, new, _opener(self.turn))
+        return SinglePassword(self.turn.old, new, opener(self.turn))
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class SinglePassword:
     def set(self, session: Session) -> None:
         session.set_password(self.new.username, self.new.password, None if self.opener.admin else self.opener.password)
 
+    def announce(self) -> None:
+        """AWSCURRENT says it all."""
+
     def put_back(self, session: Session) -> str:
         """The password that opened the session, or AWSCURRENT's where an administrator opened it."""
         before = self.old.password if self.opener.admin else self.opener.password
@@ -62,7 +65,7 @@ class SinglePassword:
         return None
 
 
-def _opener(turn: Turn) -> Opener:
+def opener(turn: Turn) -> Opener:
     """AWSCURRENT itself; an administrator where all host masks must change together (C5), or where nothing else logs in (E3).
 
     Raises Refused, Unavailable.

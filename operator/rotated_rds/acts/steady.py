@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from rotated_rds.acts.view import Pass
+from rotated_rds.model import rollback
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.status import Result, waits
 from rotated_rds.model.verified import Current
@@ -21,7 +22,7 @@ def doubted(one: Pass, state: SecretState) -> Result[Current] | None:
     published, current, ages = one.before.version_id, state.current, one.world.ages
     if published is None or current is None or state.remembered:
         return None
-    if current == published or _moved_by_us(one, current) or not _older(one, state, current, published):
+    if current == published or _moved_by_us(one, state, current) or not _older(one, state, current, published):
         ages.forget(_LOOKED, one.key)
         return None
     if ages.older_than(_LOOKED, one.key, APART, one.now):
@@ -30,12 +31,18 @@ def doubted(one: Pass, state: SecretState) -> Result[Current] | None:
     return waits(text, value=Current(published), wake=one.now + APART)
 
 
-def _moved_by_us(one: Pass, current: str) -> bool:
-    """The version that our own rotation has moved it to, published or not."""
+def _moved_by_us(one: Pass, state: SecretState, current: str) -> bool:
+    """The version that our own rotation or rollback has moved it to, published or not."""
     progress, history = one.before.rotation.in_progress, one.before.history
     if progress is not None and progress.version_id == current:
         return True
-    return bool(history) and history[0].result == "Succeeded" and history[0].version_id == current
+    if history and history[0].result in ("Succeeded", "RolledBack") and history[0].version_id == current:
+        return True
+    return _asks_to_go_back(one) and state.previous == one.before.version_id  # no old answer shows the published version there
+
+
+def _asks_to_go_back(one: Pass) -> bool:
+    return one.asks("rollback") or rollback.failed_rollout(one.spec, one.before) is not None
 
 
 def _older(one: Pass, state: SecretState, current: str, published: str) -> bool:

@@ -49,6 +49,9 @@ class Way(Protocol):
     def set(self, session: Session) -> None:
         """Set the new password. Raises as `Session.set_password` does."""
 
+    def announce(self) -> None:
+        """Tell AWS what it must know of the database before AWSCURRENT moves. Raises as a write to AWS does."""
+
     def put_back(self, session: Session) -> str:
         """Restore what the database had (SAFETY.md C2); the AWS version that holds it. Raises as `Session.set_password` does."""
         ...

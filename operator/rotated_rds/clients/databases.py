@@ -9,11 +9,21 @@ from pydantic import SecretStr
 from rotated_rds.clients import mysql, mysql_session, postgres, postgres_session
 from rotated_rds.clients.addresses import joined, resolve
 from rotated_rds.clients.deadline import Deadline
-from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session, not_logged_in
+from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session, TwoPasswords, not_logged_in
 from rotated_rds.clients.versions import require_supported
 from rotated_rds.model.database import TIMED_OUT, Endpoint, Engine, Login, Verdict
 
-__all__ = ["LOGIN_TIMEOUT", "LoginRefused", "LoginUnavailable", "LostAnswer", "Session", "login", "require_supported", "session"]
+__all__ = [
+    "LOGIN_TIMEOUT",
+    "LoginRefused",
+    "LoginUnavailable",
+    "LostAnswer",
+    "Session",
+    "TwoPasswords",
+    "login",
+    "require_supported",
+    "session",
+]
 
 
 def login(

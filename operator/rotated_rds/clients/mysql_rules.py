@@ -131,6 +131,27 @@ def objection_to_own(endpoint: Endpoint, user: str, current: str, created: str) 
     return None if endpoint.engine is Engine.MARIADB else _unverified(endpoint)
 
 
+def objection_to_two(engine: Engine, user: str, grants: Sequence[str], *, admin: bool) -> Refused | None:
+    """Why a session must not give the user a second password (SAFETY.md D2). grants: the user's own."""
+    if admin or may_keep_two(grants):
+        return None
+    if engine is Engine.MARIADB:
+        return Refused(
+            Reason.UNSUPPORTED_STRATEGY,
+            "spec.rotation.strategy: DualPassword on MariaDB needs an administrator; set spec.user.adminSecretId, or SingleUser",
+        )
+    return Refused(
+        Reason.PASSWORD_RESTRICTED,
+        f"user {user!r} may not have two passwords: GRANT APPLICATION_PASSWORD_ADMIN ON *.* to it, or name an administrator",
+    )
+
+
+def may_keep_two(grants: Sequence[str]) -> bool:
+    """Whether these GRANT statements let MySQL's holder keep its old password beside a new one."""
+    privileges = [found[1] for grant in grants if (found := _ALTERS_USERS.match(grant))]
+    return any("APPLICATION_PASSWORD_ADMIN" in one for one in privileges) or may_alter(grants)
+
+
 def _unusable(endpoint: Endpoint, user: str, accounts: Sequence[Account]) -> Refused | None:
     known = (*_CHANGEABLE[endpoint.engine], *_WITHOUT_PASSWORD)
     if strange := next((one for one in accounts if one.plugin not in known), None):

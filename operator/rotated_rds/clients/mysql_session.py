@@ -11,7 +11,7 @@ from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.line import Line, literal
 from rotated_rds.clients.mysql import open_line
 from rotated_rds.clients.mysql_pair import MySQLPair
-from rotated_rds.clients.mysql_statements import change
+from rotated_rds.clients.mysql_statements import alone, beside, change
 from rotated_rds.clients.sessions import (
     IDLE_TIMEOUT,
     LOCK_TIMEOUT,
@@ -58,7 +58,7 @@ def locked(
 
 @dataclass
 class MySQLSession:
-    """A `sessions.Session` for both engines of the family."""
+    """A `sessions.TwoPasswords` for both engines of the family."""
 
     _endpoint: Endpoint
     _line: Line = field(repr=False)
@@ -81,7 +81,25 @@ class MySQLSession:
         if objection := self._objection(user):
             raise objection
 
+    def check_two(self, user: str) -> None:
+        grants = [] if self._admin or self._endpoint.engine is Engine.MARIADB else [str(row[0]) for row in self._grants()]
+        if objection := rules.objection_to_two(self._endpoint.engine, user, grants, admin=self._admin):
+            raise objection
+
     def set_password(self, user: str, new: SecretStr, old: SecretStr | None) -> None:
+        accounts, hashed = self._to_change(user)
+        self._change(user, change(self._endpoint.engine, accounts, new, old, hashed=hashed), len(accounts) or 1)
+
+    def set_beside(self, user: str, new: SecretStr, kept: SecretStr) -> None:
+        accounts, hashed = self._to_change(user)
+        self._change(user, beside(self._endpoint.engine, accounts, new, kept, hashed=hashed), len(accounts) or 1)
+
+    def leave_alone(self, user: str, kept: SecretStr) -> None:
+        accounts, hashed = self._to_change(user)
+        self._change(user, alone(self._endpoint.engine, accounts, kept, hashed=hashed), len(accounts) or 1)
+
+    def _to_change(self, user: str) -> tuple[list[rules.Account], bool]:
+        """The accounts whose password a change is about, none for one's own; and whether it travels as a hash (SAFETY.md C4, C5)."""
         if not self.writer:
             raise not_the_writer(self._endpoint)
         if self._admin:
@@ -95,7 +113,7 @@ class MySQLSession:
         hashed = self._endpoint.engine is Engine.MARIADB and native and self._takes_hashes()
         if not hashed and not self._endpoint.tls.mode.verified:
             raise rules.clear_text(self._endpoint)
-        self._change(user, change(self._endpoint.engine, accounts, new, old, hashed=hashed), len(accounts) or 1)
+        return accounts, hashed
 
     def sessions_of(self, user: str) -> int:
         try:

@@ -94,13 +94,20 @@ class SecretsManager:
 
     def move_current(self, arn: str, *, to: str, from_: str) -> None:
         """Move AWSCURRENT, only if `from_` still holds it. Raises WrongState, Refused, NoAnswer, Unavailable."""
-        self.aws.write(
-            _SERVICE, "update_secret_version_stage", SecretId=arn, VersionStage=CURRENT, MoveToVersionId=to, RemoveFromVersionId=from_
-        )
+        self.move_label(arn, CURRENT, to=to, from_=from_)
+
+    def move_label(self, arn: str, label: str, *, to: str, from_: str | None) -> None:
+        """Put a label on a version, only if `from_` still holds it, or nobody. Raises WrongState, Refused, NoAnswer, Unavailable."""
+        holder = {"RemoveFromVersionId": from_} if from_ else {}
+        self.aws.write(_SERVICE, "update_secret_version_stage", SecretId=arn, VersionStage=label, MoveToVersionId=to, **holder)
 
     def take_off_pending(self, arn: str, version: str) -> None:
         """Take AWSPENDING off a version."""
-        self.aws.write(_SERVICE, "update_secret_version_stage", SecretId=arn, VersionStage=PENDING, RemoveFromVersionId=version)
+        self.take_off(arn, PENDING, version)
+
+    def take_off(self, arn: str, label: str, version: str) -> None:
+        """Take a staging label off a version."""
+        self.aws.write(_SERVICE, "update_secret_version_stage", SecretId=arn, VersionStage=label, RemoveFromVersionId=version)
 
     def update(self, arn: str, *, description: str | None, kms_key_id: str | None) -> None:
         named = {"Description": description, "KmsKeyId": kms_key_id}

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -71,6 +71,20 @@ class PairSession(Protocol):
 
         fence: called before each change (SAFETY.md A4). It may be repeated. Raises Refused, Unavailable.
         """
+
+
+@runtime_checkable
+class TwoPasswords(Session, Protocol):
+    """A session with an engine that can let one user have two passwords."""
+
+    def check_two(self, user: str) -> None:
+        """Make sure that this session may give `user` a second password. Raises Refused, with the mend, before any change; Unavailable."""
+
+    def set_beside(self, user: str, new: SecretStr, kept: SecretStr) -> None:
+        """Set `new`; `kept`, which must be the primary password until now, logs in as well (SAFETY.md D2). Raises as `set_password`."""
+
+    def leave_alone(self, user: str, kept: SecretStr) -> None:
+        """Let nothing but `kept` log in, which must be the primary password. Raises as `set_password`."""
 
 
 class LostAnswer(Unavailable):

@@ -43,6 +43,12 @@ def grace_ends(before: Status, grace: timedelta) -> datetime | None:
     return max([before.published_at, *ready]) + grace
 
 
+def is_over(before: Status, grace: timedelta, now: datetime) -> bool:
+    """Whether the grace of the credential before is over."""
+    ends = grace_ends(before, grace)
+    return ends is not None and ends <= now
+
+
 @dataclass(frozen=True)
 class HoldFacts:
     """What may hold a rotation back. rollouts: dependents that are Pending, Rolling or Failed; jobs: running Jobs that it would cut off.

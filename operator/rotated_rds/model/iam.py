@@ -141,7 +141,7 @@ RIGHTS: tuple[Right, ...] = (
     Right("secretsmanager:UpdateSecret", "Change", _WRITING, "description and KMS key as the spec says"),
     Right("secretsmanager:RestoreSecret", "Change", _WRITING, "our own secret that is scheduled for deletion, for a resource made anew"),
     Right("secretsmanager:PutSecretValue", "Change", _WRITING, "the new password as AWSPENDING; `masterarn` for alternating functions"),
-    Right("secretsmanager:UpdateSecretVersionStage", "Change", _WRITING, "AWSCURRENT moves once the new one logged in; AWSPENDING goes"),
+    Right("secretsmanager:UpdateSecretVersionStage", "Change", _WRITING, "AWSCURRENT and DualPassword's label move; AWSPENDING goes"),
     Right(
         "secretsmanager:CancelRotateSecret",
         "Change",

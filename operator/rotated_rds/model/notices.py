@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from rotated_rds.model.errors import Reason
 from rotated_rds.model.status import STAGES, Notice, Status
 
-_ONLY_STATES = frozenset({Reason.PENDING, Reason.ROLLING, Reason.RECONCILING})
+# A rollback has its own, as a line of history.
+_ONLY_STATES = frozenset({Reason.PENDING, Reason.ROLLING, Reason.RECONCILING, Reason.ROLLED_BACK})
 
 
 def notices(before: Status, after: Status) -> Iterator[Notice]:
@@ -38,6 +39,8 @@ def _rotation(before: Status, after: Status) -> Iterator[Notice]:
             yield Notice(False, "RotationSucceeded", f"version {line.version_id[:8]} after {line.seconds} s")
         elif line.result == "Failed":
             yield Notice(True, "RotationFailed", after.rotation.last_error or f"version {line.version_id[:8]}")
+        else:
+            yield Notice(False, Reason.ROLLED_BACK, after.rotation.last_error or f"to version {line.version_id[:8]}")
 
 
 def _workloads(before: Status, after: Status) -> Iterator[Notice]:

@@ -240,20 +240,13 @@ def _waiting(spec: Spec) -> tuple[tuple[bool, str], ...]:
     """What the CRD accepts and this version does not carry out: refused by name, never ignored."""
     rotation = spec.rotation
     later = "is not carried out by this version of the operator"
-    return (
-        (_strategy_waits(spec), f"spec.rotation.strategy: {rotation.strategy} with method {spec.method} {later}; use SingleUser"),
-        (spec.restarts.on_failure == "Rollback", f"spec.restarts.onFailure: Rollback {later}; use Halt or Continue"),
-    )
+    return ((_strategy_waits(spec), f"spec.rotation.strategy: {rotation.strategy} with method {spec.method} {later}; use SingleUser"),)
 
 
 def _strategy_waits(spec: Spec) -> bool:
     """With AWS's rotation the function alternates between users: we only follow."""
-    alternates = spec.rotation.strategy is Strategy.ALTERNATING_USERS and spec.method in (
-        Method.OPERATOR,
-        Method.LAMBDA,
-        Method.HOSTED_LAMBDA,
-    )
-    return spec.rotation.strategy is not Strategy.SINGLE_USER and not alternates
+    alternates = spec.rotation.strategy is Strategy.ALTERNATING_USERS and spec.method in (Method.LAMBDA, Method.HOSTED_LAMBDA)
+    return spec.rotation.strategy is not Strategy.SINGLE_USER and spec.method is not Method.OPERATOR and not alternates
 
 
 _Checked = Annotated[Spec, AfterValidator(_refuse_what_waits)]

@@ -104,7 +104,10 @@ class InProgress(Model):
 
 
 class RotationStatus(Model):
-    """lastError: why the last attempt failed. notBefore: when the next attempt may start, after a failure."""
+    """lastError: why the last attempt failed. notBefore: when the next attempt may start, after a failure.
+
+    retained: the version whose password still logs in beside AWSCURRENT's (strategy DualPassword).
+    """
 
     method: str | None = None
     strategy: str | None = None
@@ -115,10 +118,11 @@ class RotationStatus(Model):
     last_error: str | None = None
     attempts: int | None = None
     not_before: Moment | None = None
+    retained: str | None = None
 
 
 class Rotated(Model):
-    """One line of history."""
+    """One line of history. version_id: the version that was made; of a line `RolledBack` the one that was gone back to."""
 
     version_id: str
     started: Moment

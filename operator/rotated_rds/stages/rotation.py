@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from rotated_rds.acts import aws_rotation, creation, handover, hosted, managed_rotation, report, rotate, steady
+from rotated_rds.acts import aws_rotation, creation, handover, hosted, managed_rotation, report, report_hindrance, rotate, steady
 from rotated_rds.acts.view import Pass
+from rotated_rds.model import dual
 from rotated_rds.model import rotation as rules
 from rotated_rds.model.alternating import fault, is_alternating
 from rotated_rds.model.database import Endpoint
@@ -41,11 +42,14 @@ def _with_stack(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Res
 
 
 def _unfit(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
-    """What depends on the engine, which may have been found out only now (SAFETY.md C6)."""
-    if endpoint is None or state.current is None or one.spec.method is not Method.OPERATOR or not is_alternating(one.spec):
+    """What depends on the engine, which may have been found out only now (SAFETY.md C6, D2)."""
+    if endpoint is None or state.current is None or one.spec.method is not Method.OPERATOR:
         return None
-    text = fault(one.spec, endpoint.engine)
-    return None if text is None else report.unfit(one, state.current, text)
+    if is_alternating(one.spec) and (text := fault(one.spec, endpoint.engine)):
+        return report_hindrance.unfit(one, state.current, text)
+    if unsupported := dual.unsupported(one.spec, endpoint.engine):
+        return report_hindrance.unsupported(one, state.current, unsupported)
+    return None
 
 
 def _with_last_success(one: Pass, state: SecretState) -> Pass:

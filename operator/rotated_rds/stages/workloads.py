@@ -1,6 +1,7 @@
 """WorkloadsCurrent: a published version → every dependent workload runs on it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotated_rds import metrics
@@ -26,13 +27,13 @@ def run(one: Pass, published: Published) -> Result[Plan]:
     for workload in plan.restart:
         _restart(one, workload, published.version)
     _count(before, plan)
-    return _result(one, plan)
+    return _result(one, plan, before)
 
 
 def _terms(one: Pass) -> Terms:
     resumed = one.now if one.asks("resume") else one.before.requests["resume"].time if "resume" in one.before.requests else None
     room = max(0, one.world.house.max_rollouts - one.world.busy("rollout"))
-    return Terms(one.spec.max_concurrent, one.spec.restarts.ready_timeout, one.spec.on_failure == "Halt", resumed, room)
+    return Terms(one.spec.max_concurrent, one.spec.restarts.ready_timeout, one.spec.on_failure != "Continue", resumed, room)
 
 
 def _current(one: Pass, found: Sequence[Workload], published: Published) -> Mapping[str, bool]:
@@ -69,19 +70,26 @@ def _count(before: Mapping[str, WorkloadStatus], plan: Plan) -> None:
             metrics.RESTARTS.labels(state.kind, state.state).inc()
 
 
-def _result(one: Pass, plan: Plan) -> Result[Plan]:
+def _result(one: Pass, plan: Plan, before: Mapping[str, WorkloadStatus]) -> Result[Plan]:
     states = plan.states
     said: dict[str, object] = {"workloads": states[:WORKLOAD_LIMIT]}
     by = {state: [known for known in states if known.state == state] for state in ("Pending", "Rolling", "Ready", "Failed", "Skipped")}
     if not states:
         return holds(plan, f"no workload reads Secret {one.resource.target}", reason=Reason.NO_WORKLOADS, said=said)
     if by["Failed"]:
-        return _failed(plan, by["Failed"], by["Pending"], said)
+        result = _failed(plan, by["Failed"], by["Pending"], said)
+        return replace(result, wake=one.now) if _goes_back(one, by["Failed"], before) else result
     if by["Pending"] or by["Rolling"]:
         text = f"{len(by['Ready'])} of {len(states) - len(by['Skipped'])} ready; rolling: {names(by['Rolling']) or 'none yet'}"
         return fails(Reason.ROLLING, text, value=plan, wake=_wake(one, by["Rolling"]), said=said)
     skipped = f"; skipped: {names(by['Skipped'])}" if by["Skipped"] else ""
     return holds(plan, f"{len(by['Ready'])} of {len(states) - len(by['Skipped'])} workloads run on it{skipped}", said=said)
+
+
+def _goes_back(one: Pass, failed: Sequence[WorkloadStatus], before: Mapping[str, WorkloadStatus]) -> bool:
+    """The next pass takes the credential back at once (`restarts.onFailure: Rollback`, SAFETY.md D5)."""
+    known = (before.get(f"{state.kind}/{state.name}") for state in failed)
+    return one.spec.on_failure == "Rollback" and any(old is None or old.state != "Failed" for old in known)
 
 
 def _failed(plan: Plan, failed: Sequence[WorkloadStatus], pending: Sequence[WorkloadStatus], said: Mapping[str, object]) -> Result[Plan]:

@@ -20,8 +20,15 @@ _PARTS = {"sql": 2}  # the long ones, shared
 
 
 def every_walk() -> list[Walk]:
-    """All kinds of calls of rotations and creations on PostgreSQL; on the others the database's."""
-    chosen = [*product(What, ["postgres"], ["sql", "aws", "api"], How), *product(What, ["mysql", "mariadb"], ["sql"], How)]
+    """All kinds of calls on PostgreSQL, and of two passwords on MySQL; on the others the database's."""
+    two = (What.DUAL, What.ROLLBACK)
+    one = tuple(what for what in What if what not in two)
+    chosen = [
+        *product(one, ["postgres"], ["sql", "aws", "api"], How),
+        *product(one, ["mysql", "mariadb"], ["sql"], How),
+        *product(two, ["mysql"], ["sql", "aws", "api"], How),
+        *product(two, ["mariadb"], ["sql"], How),
+    ]
     return [
         Walk(what, engine, kind, how, first, _PARTS.get(kind, 1))
         for what, engine, kind, how in chosen

@@ -7,7 +7,7 @@ from typing import Any
 
 from rotated_rds.model.resource import read_resource
 from rotated_rds.model.secret import token
-from rotated_rds.model.status import Kind
+from rotated_rds.model.status import Kind, Status
 from tests.support.databases import can_log_in
 from tests.support.walk.lane import Lane
 
@@ -55,7 +55,42 @@ def at_rest(lane: Lane, name: str, request: str | None) -> bool:
     resource, status = read_resource(lane.body(name))
     ready, answer = status.condition(Kind.READY), status.requests.get("rotate")
     answered = request is None or (answer is not None and answer.text == request)
-    return ready is not None and ready.true and answered and status.rotation.in_progress is None and not resource.finalizers
+    settled = status.rotation.in_progress is None and not resource.finalizers and _is_discarded(status)
+    return ready is not None and ready.true and answered and settled
+
+
+def _is_discarded(status: Status) -> bool:
+    """With DualPassword, and no grace, the password before is not there for long."""
+    return status.rotation.retained is None
+
+
+def is_rolled_back(lane: Lane, name: str, request: str) -> bool:
+    """The rollback answered, the Secret on the credential before; Ready is not True after one."""
+    resource, status = read_resource(lane.body(name))
+    answer, newest = status.requests.get("rollback"), next(iter(status.history), None)
+    if answer is None or newest is None or answer.text != request:
+        return False
+    return status.version_id == newest.version_id and not resource.finalizers
+
+
+def published_logs_in(lane: Lane, name: str) -> bool:
+    """Whether what applications are given right now gets in."""
+    content = lane.cluster.content(name)
+    return can_log_in(lane.database, content["username"], content["password"])
+
+
+def check_rolled_back(lane: Lane, name: str, request: str, before: Seen) -> None:
+    """AWSCURRENT is the version before, told once; both passwords log in; nothing was stored."""
+    now = look(lane, name)
+    answer = lane.cluster.status(name)["requests"]["rollback"]
+    assert (answer["text"], answer["result"]) == (request, "Done"), answer
+    assert now.versions == before.versions, "a password was stored"
+    assert (now.username, now.password) == before.previous, "AWSCURRENT is not the credential before (D5)"
+    assert now.previous == (before.username, before.password), "AWSPREVIOUS is not the one that was rolled back"
+    assert [line["result"] for line in now.history[:2]] == ["RolledBack", "Succeeded"], f"told so often: {now.history}"
+    assert now.history[0]["versionId"] == now.current
+    assert can_log_in(lane.database, before.username, before.password), "the password that was rolled back may still be in use (D3)"
+    check_published(lane, name, now)
 
 
 def check_rotated(lane: Lane, name: str, request: str, before: Seen, *, alternates: bool = False) -> None:
@@ -89,11 +124,16 @@ def check_created(lane: Lane, name: str, before: str) -> None:
 
 
 def check_rest(lane: Lane, name: str, now: Seen) -> None:
+    """As check_published; and the last rotation is not said to have failed."""
+    check_published(lane, name, now)
+    status = lane.cluster.status(name)
+    assert "lastError" not in status["rotation"], status["rotation"]
+
+
+def check_published(lane: Lane, name: str, now: Seen) -> None:
     """One working credential everywhere; AWSPENDING stuck nowhere (A2, A6)."""
     assert now.pending in (None, now.current), "AWSPENDING is stuck (A2)"
     assert can_log_in(lane.database, now.username, now.password), "AWSCURRENT does not log in"
     content = lane.cluster.content(name)
     assert (content["username"], content["password"]) == (now.username, now.password), "the Kubernetes Secret holds another credential"
-    status = lane.cluster.status(name)
-    assert status["versionId"] == now.current
-    assert "lastError" not in status["rotation"], status["rotation"]
+    assert lane.cluster.status(name)["versionId"] == now.current

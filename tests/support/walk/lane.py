@@ -12,6 +12,7 @@ from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.processes import until
 from tests.support.aws import Aws
 from tests.support.databases import new_master, through
+from tests.support.dual import may_keep_two
 from tests.support.operators import Operator
 from tests.support.releases import identity, install
 from tests.support.resources import Cluster, Json, a_resource
@@ -85,6 +86,14 @@ class Lane:
         """A resource whose two users take turns; the one before needs no grace here."""
         rotation = {"strategy": "AlternatingUsers", "gracePeriod": "0s"}
         user = {"adminSecretId": self.given_admin()}
+        self.cluster.given_resource(a_resource(self.cluster.namespace, name, self.front, self.user(name), user=user, rotation=rotation))
+
+    def given_dual(self, name: str, grace: str) -> None:
+        """A resource whose user keeps the password before, on MySQL by itself, on MariaDB by an administrator."""
+        user = {"adminSecretId": self.given_admin()} if self.database["engine"] == "mariadb" else {}
+        if not user:
+            may_keep_two(self.database, self.user(name))
+        rotation = {"strategy": "DualPassword", "gracePeriod": grace}
         self.cluster.given_resource(a_resource(self.cluster.namespace, name, self.front, self.user(name), user=user, rotation=rotation))
 
     def given_admin(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from rotated_rds.clients import mysql_rules, postgres_rules
-from rotated_rds.clients.mysql_statements import change, native_hash
+from rotated_rds.clients.mysql_statements import alone, beside, change, native_hash
 from rotated_rds.clients.postgres_rules import Account
 from rotated_rds.model.database import Endpoint, Engine, Tls, TlsMode
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
@@ -139,6 +139,44 @@ def test_C4_the_spellings_of_a_change() -> None:
     assert change(Engine.MARIADB, [], new, old, hashed=False) == "SET PASSWORD = PASSWORD('n''ew')"
     assert change(Engine.MARIADB, [], new, old, hashed=True) == f"SET PASSWORD = '{native_hash(new.get_secret_value())}'"
     assert "n''ew" not in change(Engine.MARIADB, both, new, None, hashed=True)
+
+
+def test_D2_the_spellings_of_a_second_password() -> None:
+    new, kept, both = SecretStr("n'ew"), SecretStr("kept"), [AT_ANY_HOST, replace(AT_ANY_HOST, host="10.%")]
+    assert beside(Engine.MYSQL, [], new, kept, hashed=False) == (
+        "ALTER USER CURRENT_USER() IDENTIFIED BY 'n''ew' REPLACE 'kept' RETAIN CURRENT PASSWORD"
+    )
+    assert beside(Engine.MYSQL, both, new, kept, hashed=False) == (
+        "ALTER USER 'app'@'%' IDENTIFIED BY 'n''ew' RETAIN CURRENT PASSWORD, 'app'@'10.%' IDENTIFIED BY 'n''ew' RETAIN CURRENT PASSWORD"
+    )
+    assert beside(Engine.MARIADB, both[:1], new, kept, hashed=False) == (
+        "ALTER USER 'app'@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('n''ew') OR mysql_native_password USING PASSWORD('kept')"
+    )
+    assert alone(Engine.MYSQL, [], kept, hashed=False) == "ALTER USER CURRENT_USER() DISCARD OLD PASSWORD"
+    assert alone(Engine.MYSQL, both, kept, hashed=False) == "ALTER USER 'app'@'%' DISCARD OLD PASSWORD, 'app'@'10.%' DISCARD OLD PASSWORD"
+    assert alone(Engine.MARIADB, both, kept, hashed=True) == change(Engine.MARIADB, both, kept, None, hashed=True)
+
+
+def test_D2_MariaDB_is_told_both_hashes_so_that_a_repeat_says_the_same() -> None:
+    new, kept = SecretStr("new"), SecretStr("kept")
+    said = beside(Engine.MARIADB, [AT_ANY_HOST], new, kept, hashed=True)
+    assert said.index(native_hash("new")) < said.index(" OR ") < said.index(native_hash("kept"))
+    assert "PASSWORD" not in said
+
+
+@pytest.mark.parametrize(
+    ("engine", "grants", "admin", "expected"),
+    [
+        (Engine.MYSQL, [], True, None),
+        (Engine.MYSQL, ["GRANT USAGE ON *.* TO `a`@`%`"], False, Reason.PASSWORD_RESTRICTED),
+        (Engine.MYSQL, ["GRANT USAGE ON *.* TO `a`@`%`", "GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO `a`@`%`"], False, None),
+        (Engine.MYSQL, ["GRANT CREATE USER ON *.* TO `a`@`%`"], False, None),
+        (Engine.MARIADB, [], True, None),
+        (Engine.MARIADB, [], False, Reason.UNSUPPORTED_STRATEGY),
+    ],
+)
+def test_D2_who_may_give_a_second_password(engine: Engine, grants: list[str], admin: bool, expected: Reason | None) -> None:
+    assert reason(mysql_rules.objection_to_two(engine, "app", grants, admin=admin)) is expected
 
 
 def test_C4_the_native_hash_is_MariaDBs() -> None:

@@ -7,10 +7,13 @@ import pytest
 
 from rotated_rds.model.requests import also_answered
 from rotated_rds.model.resource import REQUEST_LIMIT, REQUESTS, Resource, read_resource
-from rotated_rds.model.spec import Method
+from rotated_rds.model.spec import Spec, parse_spec
 from rotated_rds.model.status import RequestStatus, Status
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+LEAST = {"database": {"instance": "db"}, "user": {"name": "app"}}
+DUAL = parse_spec({**LEAST, "rotation": {"strategy": "DualPassword"}})
+LAMBDA = parse_spec({**LEAST, "rotation": {"functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:f"}})
 
 
 def asking(**requests: str) -> Resource:
@@ -50,35 +53,40 @@ def test_a_text_that_is_too_long_is_answered_once() -> None:
     long = "x" * 500
     request = asking(rotate=long).new_request(Status())
     assert request is not None
-    answers = also_answered(request, Method.OPERATOR, Status(), {}, NOW)
+    answers = also_answered(request, DUAL, Status(), {}, NOW)
     assert (answers["rotate"].result, len(answers["rotate"].text)) == ("Refused", REQUEST_LIMIT)
     assert asking(rotate=long).new_request(Status(requests=answers)) is None
 
 
-@pytest.mark.parametrize(("name", "result"), [("sync", "Done"), ("resume", "Done"), ("rollback", "Refused")])
+@pytest.mark.parametrize(("name", "result"), [("sync", "Done"), ("resume", "Done")])
 def test_what_needs_no_stage_is_answered_at_once(name: str, result: str) -> None:
-    assert also_answered((name, "a"), Method.OPERATOR, Status(), {}, NOW)[name].result == result
+    assert also_answered((name, "a"), DUAL, Status(), {}, NOW)[name].result == result
 
 
 def test_taking_the_rotation_over_is_answered_by_its_end_with_method_operator_and_refused_with_others() -> None:
     request = ("take-rotation", "a")
-    assert also_answered(request, Method.OPERATOR, Status(), {}, NOW) == {}
-    answer = also_answered(request, Method.LAMBDA, Status(), {}, NOW)["take-rotation"]
+    assert also_answered(request, DUAL, Status(), {}, NOW) == {}
+    answer = also_answered(request, LAMBDA, Status(), {}, NOW)["take-rotation"]
     assert (answer.result, "spec.rotation.method: Operator" in answer.message) == ("Refused", True)
 
 
-@pytest.mark.parametrize("name", ["rotate", "force-rotate"])
+@pytest.mark.parametrize("spec", [parse_spec(LEAST), LAMBDA])
+def test_a_rollback_without_a_credential_before_is_refused(spec: Spec) -> None:
+    assert also_answered(("rollback", "a"), spec, Status(), {}, NOW)["rollback"].result == "Refused"
+
+
+@pytest.mark.parametrize("name", ["rotate", "force-rotate", "rollback"])
 def test_a_rotation_is_answered_by_its_end_and_not_before(name: str) -> None:
-    assert also_answered((name, "a"), Method.OPERATOR, Status(), {}, NOW) == {}
+    assert also_answered((name, "a"), DUAL, Status(), {}, NOW) == {}
 
 
 def test_a_stage_s_own_answer_stands_beside_those_of_before() -> None:
     before = answered(sync="old")
     said = {"requests": {**before.requests, "rotate": RequestStatus(text="a", time=NOW, result="Failed", message="no")}}
-    after = also_answered(("rotate", "a"), Method.OPERATOR, before, said, NOW)
+    after = also_answered(("rotate", "a"), DUAL, before, said, NOW)
     assert {name: one.result for name, one in after.items()} == {"sync": "Done", "rotate": "Failed"}
 
 
 def test_without_a_request_nothing_changes() -> None:
     before = answered(sync="old")
-    assert also_answered(None, Method.OPERATOR, before, {}, NOW) == before.requests
+    assert also_answered(None, DUAL, before, {}, NOW) == before.requests

@@ -68,8 +68,10 @@ def test_with_one_user_a_failed_rollout_stops_nobody_and_a_whole_wave_rolls() ->
 @pytest.mark.parametrize(
     ("more", "field"),
     [
-        ({"rotation": {"strategy": "DualPassword"}}, "spec.rotation.strategy: DualPassword"),
-        ({"restarts": {"onFailure": "Rollback"}}, "spec.restarts.onFailure: Rollback"),
+        (
+            {"rotation": {"strategy": "DualPassword", "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:f"}},
+            "spec.rotation.strategy: DualPassword with method Lambda",
+        ),
     ],
 )
 def test_what_this_version_does_not_carry_out_is_refused_by_its_field(more: dict[str, Any], field: str) -> None:
