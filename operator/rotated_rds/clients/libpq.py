@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Protocol, cast
 
 # psycopg's C and binary flavours bring a libpq of their own, on which PQsetErrorVerbosity would write into foreign memory (SAFETY.md B1).
@@ -59,7 +60,7 @@ def connect(parameters: Mapping[str, str], deadline: Deadline) -> pq.abc.PGconn 
     ready = select.POLLOUT
     while conn.status != pq.ConnStatus.BAD:
         if not wait(conn.socket, ready, deadline):
-            conn.finish()
+            finish(conn)
             return Failure(stage, timed_out=True)
         stage = pq.ConnStatus(conn.status)
         polled = conn.connect_poll()
@@ -67,8 +68,19 @@ def connect(parameters: Mapping[str, str], deadline: Deadline) -> pq.abc.PGconn 
             return conn
         ready = select.POLLIN if polled == pq.PollingStatus.READING else select.POLLOUT
     failure = _failure(stage, conn.error_message.decode(errors="replace"), parameters)
-    conn.finish()
+    finish(conn)
     return failure
+
+
+def finish(conn: pq.abc.PGconn) -> None:
+    """Hang up, and leave no error of TLS behind in this thread.
+
+    OpenSSL keeps a queue of errors a thread, which libpq fills when it hangs up in the middle of a handshake; Python's `ssl`, where it
+    uses the same OpenSSL, takes what it finds there for the failure of its own next read: an answer of AWS would count as lost.
+    """
+    conn.finish()
+    with contextlib.suppress(AttributeError):  # a libpq without OpenSSL
+        _library().ERR_clear_error()
 
 
 def wait(fileno: int, events: int, deadline: Deadline) -> bool:
@@ -97,10 +109,15 @@ def _failure(stage: pq.ConnStatus, message: str, parameters: Mapping[str, str]) 
 
 
 def _be_verbose(conn: pq.abc.PGconn) -> None:
-    # The very file that psycopg loaded, so that both speak of the same structure.
-    function = ctypes.CDLL(find_libpq_full_path()).PQsetErrorVerbosity
+    function = _library().PQsetErrorVerbosity
     function.argtypes = [ctypes.c_void_p, ctypes.c_int]
     function(cast("_HasPointer", conn).pgconn_ptr, _VERBOSE)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """The very file that psycopg loaded, so that both speak of the same structures; what it depends on is found through it."""
+    return ctypes.CDLL(find_libpq_full_path())
 
 
 def check_libpq() -> None:

@@ -7,7 +7,7 @@ from psycopg import pq
 
 from rotated_rds.clients.addresses import joined
 from rotated_rds.clients.deadline import Deadline
-from rotated_rds.clients.libpq import Failure, connect
+from rotated_rds.clients.libpq import Failure, connect, finish
 from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, Lost, Said
 from rotated_rds.clients.tls import NOWHERE, ca_file
 from rotated_rds.clients.wire import Wire
@@ -67,7 +67,7 @@ def open_wire(endpoint: Endpoint, username: str, password: str, addresses: Seque
 
 def _logged_in(conn: pq.abc.PGconn, address: str, deadline: Deadline) -> tuple[Login, Wire | None]:
     if not conn.used_password:  # trust, peer, a certificate: whatever the password is, it was not looked at
-        conn.finish()
+        finish(conn)
         return Login(Verdict.UNKNOWN, "unchecked", address), None
     wire = Wire(conn)
     try:

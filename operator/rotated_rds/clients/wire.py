@@ -7,7 +7,7 @@ import psycopg
 from psycopg import pq
 
 from rotated_rds.clients.deadline import Deadline
-from rotated_rds.clients.libpq import wait
+from rotated_rds.clients.libpq import finish, wait
 from rotated_rds.clients.sessions import Lost, Said
 
 Row = tuple[str | None, ...]
@@ -39,7 +39,7 @@ class Wire:
         return self._conn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
 
     def close(self) -> None:
-        self._conn.finish()
+        finish(self._conn)
 
     def _ask(self, sql: str, deadline: Deadline) -> list[Row]:
         self._conn.send_query(sql.encode())
@@ -65,7 +65,7 @@ class Wire:
 
     def _await(self, events: int, deadline: Deadline) -> None:
         if not wait(self._conn.socket, events, deadline):
-            self._conn.finish()  # an answer that comes later must not be taken for the next statement's
+            finish(self._conn)  # an answer that comes later must not be taken for the next statement's
             raise Lost
 
 
