@@ -121,8 +121,8 @@ class Passes:
         """Finalizer before the status that begins a rotation, after the status that ends it (SAFETY.md A6)."""
         ours = done.status.rotation.in_progress
         rotates = ours is not None and ours.cause != rotation.AWS
-        unknown = resource.spec is None and resource.held_for_cleanup  # what it wants of its AWS secret cannot be read now
-        held = rotates or unknown or cleanup.holds(resource, done.status)
+        unread = resource.spec is None and resource.held_for_cleanup and cleanup.may_hold(resource, done.status)
+        held = rotates or unread or cleanup.holds(resource, done.status)
         after = body
         if held and not resource.held_for_cleanup and not resource.deleting:
             after = self.world.kubernetes.set_finalizers(resource.key, [*resource.finalizers, FINALIZER], resource.resource_version)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from rotated_rds.acts import creation, hosted
 from rotated_rds.acts.view import Pass
+from rotated_rds.model.document import part, text
 from rotated_rds.model.errors import Problem, Reason
 from rotated_rds.model.resource import Resource
 from rotated_rds.model.secret import SecretState
@@ -38,6 +39,12 @@ def holds(resource: Resource, status: Status) -> bool:
     if spec is None or spec.suspend:
         return False
     return deletes(resource) or spec.method is Method.HOSTED_LAMBDA or status.rotation.method == Method.HOSTED_LAMBDA
+
+
+def may_hold(resource: Resource, status: Status) -> bool:
+    """The same of a resource whose spec cannot be understood, from what can be read of it."""
+    wanted, hosted_function = text(resource.raw_spec, "secret", "deletionPolicy"), part(resource.raw_spec, "rotation", "hostedLambda")
+    return wanted == "Delete" or bool(hosted_function) or status.rotation.method == Method.HOSTED_LAMBDA
 
 
 def deletes(resource: Resource) -> bool:
