@@ -171,12 +171,11 @@ def test_requests_are_carried_out_in_the_contract_s_order_one_a_pass(scene: Scen
     assert answered == ["rollback", "rotate", "resume", "sync"]
 
 
-def test_what_this_version_does_not_carry_out_is_refused_by_name(scene: Scene) -> None:
+def test_a_rollback_with_a_single_user_is_refused_with_the_reason(scene: Scene) -> None:
     scene.given_ready()
-    for request in ("rollback", "take_rotation"):
-        answer = scene.asked(**{request: "please"}).requests[request.replace("_", "-")]
-        assert answer.result == "Refused"
-        assert request.replace("_", "-") in answer.message
+    answer = scene.asked(rollback="please").requests["rollback"]
+    assert answer.result == "Refused"
+    assert "with strategy SingleUser the password before is gone" in answer.message
 
 
 def test_a_text_that_is_too_long_is_refused_and_kept_short(scene: Scene) -> None:

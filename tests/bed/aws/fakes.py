@@ -74,6 +74,10 @@ def _read(region: Region, event: Event, label: str, version_id: str | None = Non
         return json.loads(values.get(region, asked)["SecretString"])
 
 
+def _other(user: str) -> str:
+    return user.removesuffix("_clone") if user.endswith("_clone") else f"{user}_clone"
+
+
 def _master(region: Region, pending: dict[str, Any]) -> dict[str, Any]:
     """The administrator, as AWS's alternating functions find it."""
     with region.world.lock:
@@ -88,8 +92,7 @@ def _create(region: Region, event: Event, *, other: bool) -> None:
             return
         password = "".join(random_source.choice(string.ascii_letters + string.digits) for _ in range(32))
         current = _read(region, event, labels.CURRENT)
-        user = current["username"]
-        named = {"username": user.removesuffix("_clone") if user.endswith("_clone") else f"{user}_clone"} if other else {}
+        named = {"username": _other(current["username"])} if other else {}
         value = json.dumps({**current, **named, "password": password})
         asked = {"SecretId": event["SecretId"], "ClientRequestToken": token, "SecretString": value, "VersionStages": [labels.PENDING]}
         values.put(region, asked)
