@@ -5,6 +5,7 @@ from rotated_rds.acts.admin import find_admin
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.model import function
+from rotated_rds.model.alternating import clone_of
 from rotated_rds.model.credential import MASTER, SecretValue
 from rotated_rds.model.database import Endpoint, TlsMode
 from rotated_rds.model.errors import Reason, Refused, Unavailable
@@ -56,10 +57,11 @@ def of_users(one: Pass, state: SecretState) -> Result[Current] | None:
 
 
 def _check_user(base: str, user: str) -> None:
-    if user not in (base, f"{base}_clone"):
+    clone = clone_of(base)
+    if user not in (base, clone):
         raise Refused(
             Reason.USER_MISMATCH,
-            f"spec.user.name: AWSCURRENT is of user {user!r}, which is neither {base!r} nor {base}_clone; name the base user of the two",
+            f"spec.user.name: AWSCURRENT is of user {user!r}, which is neither {base!r} nor {clone!r}; name the base user of the two",
         )
 
 
