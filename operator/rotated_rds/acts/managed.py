@@ -50,8 +50,7 @@ def look(one: Pass, endpoint: Endpoint | None) -> SecretState:
 def _wants_rds(one: Pass) -> bool:
     """RDS tells more than the labels do: while anything is out of order, under way or asked for, and now and then."""
     settled = all(one.settled(kind) for kind in (Kind.SECRET_READY, Kind.ROTATION_READY, Kind.CREDENTIAL_VERIFIED))
-    ages = one.world.ages
-    fresh = ages.known("managed", one.key) and not ages.older_than("managed", one.key, ASK_EVERY, one.now)
+    fresh = one.world.ages.fresh("managed", one.key, ASK_EVERY, one.now)
     return not settled or not fresh or bool(one.request or one.before.rotation.in_progress)
 
 

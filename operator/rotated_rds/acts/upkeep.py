@@ -56,7 +56,7 @@ def _policy(one: Pass, state: SecretState) -> SecretState:
     if wanted is None:
         return state
     one.permit.check_word(Allow.RESOURCE_POLICY, "spec.secret.resourcePolicy")
-    fresh = ages.known("policy", one.key) and not ages.older_than("policy", one.key, POLICY_EVERY, one.now)
+    fresh = ages.fresh("policy", one.key, POLICY_EVERY, one.now)
     if fresh and one.settled(Kind.SECRET_READY) and not one.asks("sync"):
         return state
     if not resource_policy.same(wanted, one.secrets.resource_policy(state.arn)):
@@ -94,8 +94,8 @@ def _replicas(one: Pass, state: SecretState) -> SecretState:
 
 def _due_again(one: Pass, failed: Sequence[ReplicaRegion]) -> Sequence[ReplicaRegion]:
     """What AWS could not copy, some minutes later."""
-    ages, known = one.world.ages, [(region, f"replicate {region.region}") for region in failed]
-    return [region for region, what in known if not ages.known(what, one.key) or ages.older_than(what, one.key, REPLICATE_EVERY, one.now)]
+    ages = one.world.ages
+    return [region for region in failed if not ages.fresh(f"replicate {region.region}", one.key, REPLICATE_EVERY, one.now)]
 
 
 def _replicate(one: Pass, state: SecretState, wanted: ReplicaRegion) -> str | None:

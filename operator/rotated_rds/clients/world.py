@@ -34,6 +34,10 @@ class Ages:
         with self._lock:
             return now - self._at.setdefault((what, key), now) >= span
 
+    def fresh(self, what: str, key: Key, span: timedelta, now: datetime) -> bool:
+        """Whether this process did it, and not longer ago than `span`."""
+        return self.known(what, key) and not self.older_than(what, key, span, now)
+
     def forget(self, what: str, key: Key) -> None:
         with self._lock:
             self._at.pop((what, key), None)
