@@ -11,7 +11,7 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.model import rotation
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.errors import Reason, Refused, Unavailable
+from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.rotation import AWS, ROTATES, Due, Kind
 from rotated_rds.model.schedule import aws_rules, describe, same_rules
 from rotated_rds.model.secret import PREVIOUS, SecretState
@@ -29,9 +29,7 @@ GIVEN_UP = timedelta(minutes=15)
 
 def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
     """One pass of method Lambda."""
-    current = state.current
-    if current is None:
-        raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
+    current = state.current or ""
     if one.spec.rotation.function_arn:  # the hosted one needs the word HostedLambda
         one.permit.check_function(one.spec.rotation.function_arn)
     if progress := one.before.rotation.in_progress:
@@ -147,7 +145,7 @@ def begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current] | None
 def _pending(one: Pass, state: SecretState, pending: str) -> Result[Current]:
     """AWS's clock, or somebody, began a rotation: followed closely from here; one that failed before is said to block."""
     current = state.current or ""
-    if one.world.ages.known("tested", one.key) and not one.world.ages.older_than("tested", one.key, TEST, one.now):
+    if one.world.ages.fresh("tested", one.key, TEST, one.now):
         return report.idle(one, current, wake=one.now + FOLLOW)
     if any(line.version_id == pending and line.result == "Failed" for line in one.before.history):
         return report.stuck(one, Current(current), stuck_text(one, state, pending), wake=one.now + timedelta(minutes=1))

@@ -27,7 +27,7 @@ _STILL = {
 
 def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
     """The next step of a change; None where there is none, or it is carried out. Until then status shows the method before."""
-    if state.current is None or state.remembered:
+    if state.remembered:
         return None
     progress = one.before.rotation.in_progress
     if progress is not None and progress.cause != AWS:

@@ -10,7 +10,7 @@ from rotated_rds.acts.dependents import not_held
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.model import rotation
-from rotated_rds.model.errors import Reason, Refused, Unavailable
+from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.rotation import AWS
 from rotated_rds.model.schedule import describe
 from rotated_rds.model.secret import SecretState
@@ -27,9 +27,7 @@ _IMPAIRED_TEXT = (
 
 def run(one: Pass, state: SecretState) -> Result[Current]:
     """One pass of method RDSManaged."""
-    current = state.current
-    if current is None:
-        raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
+    current = state.current or ""
     if progress := one.before.rotation.in_progress:
         return _follow(one, state, current, progress)
     if state.remembered:

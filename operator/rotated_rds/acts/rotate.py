@@ -30,9 +30,7 @@ LATE = timedelta(seconds=60)  # by then the server has ended a dead client's ses
 
 def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
     """One pass of method Operator."""
-    current = state.current
-    if current is None:
-        raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
+    current = state.current or ""
     if progress := one.before.rotation.in_progress:
         return _advance(one, endpoint, state, progress)
     if state.remembered:

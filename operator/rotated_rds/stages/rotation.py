@@ -19,6 +19,8 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     """Whoever rotates, the answer is the version under AWSCURRENT."""
     if (doubted := steady.doubted(one, state)) is not None:
         return doubted
+    if state.current is None:
+        raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
     if (handing_over := handover.run(one, endpoint, state)) is not None:
         return handing_over
     if (unfit := _unfit(one, endpoint, state)) is not None:
@@ -36,19 +38,20 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
 
 def _with_stack(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current]:
     """First the stack with AWS's function, then its rotation; one under way is followed whatever the stack does."""
-    looks = not state.remembered and one.before.rotation.in_progress is None and state.current is not None
+    looks = not state.remembered and one.before.rotation.in_progress is None
     making = hosted.ensure(one, endpoint, state) if looks else None
     return aws_rotation.run(one, endpoint, state) if making is None else making
 
 
 def _unfit(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
     """What depends on the engine, which may have been found out only now (SAFETY.md C6, D2)."""
-    if endpoint is None or state.current is None or one.spec.method is not Method.OPERATOR:
+    current = state.current or ""
+    if endpoint is None or one.spec.method is not Method.OPERATOR:
         return None
     if is_alternating(one.spec) and (text := fault(one.spec, endpoint.engine)):
-        return report_hindrance.unfit(one, state.current, text)
+        return report_hindrance.unfit(one, current, text)
     if unsupported := dual.unsupported(one.spec, endpoint.engine):
-        return report_hindrance.unsupported(one, state.current, unsupported)
+        return report_hindrance.unsupported(one, current, unsupported)
     return None
 
 
@@ -68,7 +71,5 @@ def _with_last_success(one: Pass, state: SecretState) -> Pass:
 
 
 def _follow(one: Pass, state: SecretState) -> Result[Current]:
-    if state.current is None:
-        raise Unavailable(Reason.UNAVAILABLE, "AWS shows no AWSCURRENT version; looking again")
     refused = report.answered(one, "Refused", "method External: whoever owns the secret rotates it")
-    return holds(Current(state.current), "rotated by whoever owns the secret", rotation=report.external(one), requests=refused)
+    return holds(Current(state.current or ""), "rotated by whoever owns the secret", rotation=report.external(one), requests=refused)
