@@ -13,13 +13,7 @@ def owned_by_aws(one: Pass, current: str) -> Result[Current]:
         "AWS's own rotation is on for this secret: annotate rotated-rds.io/take-rotation to let the operator rotate instead, "
         "or use method Lambda or External"
     )
-    return fails(
-        Reason.ROTATION_OWNED_BY_AWS,
-        text,
-        value=Current(current),
-        rotation=report.rotation_status(one),
-        requests=report.answered(one, "Refused", text, report.MOVES),
-    )
+    return _stands(one, current, Reason.ROTATION_OWNED_BY_AWS, text)
 
 
 def foreign(one: Pass, current: str, pending: str, login: Verdict | None) -> Result[Current]:
@@ -30,32 +24,20 @@ def foreign(one: Pass, current: str, pending: str, login: Verdict | None) -> Res
     }
     mend = said.get(login, "it could not be tried; see CredentialVerified") if login else "it has no value: take AWSPENDING off it"
     text = f"version {pending[:8]} is labelled AWSPENDING and is not ours; {mend}"
-    return fails(
-        Reason.PENDING_FOREIGN,
-        text,
-        value=Current(current),
-        rotation=report.rotation_status(one),
-        requests=report.answered(one, "Refused", text, report.MOVES),
-    )
+    return _stands(one, current, Reason.PENDING_FOREIGN, text)
 
 
 def unfit(one: Pass, current: str, text: str) -> Result[Current]:
     """The spec asks for what this database's engine cannot do."""
-    return fails(
-        Reason.INVALID_SPEC,
-        text,
-        value=Current(current),
-        rotation=report.rotation_status(one),
-        requests=report.answered(one, "Refused", text, report.MOVES),
-    )
+    return _stands(one, current, Reason.INVALID_SPEC, text)
 
 
 def unsupported(one: Pass, current: str, text: str) -> Result[Current]:
     """The engine, known only now, cannot be rotated so; what is AWSCURRENT is published all the same."""
-    return fails(
-        Reason.UNSUPPORTED_STRATEGY,
-        text,
-        value=Current(current),
-        rotation=report.rotation_status(one, held_back=None),
-        requests=report.answered(one, "Refused", text, report.MOVES),
-    )
+    return _stands(one, current, Reason.UNSUPPORTED_STRATEGY, text, held_back=None)
+
+
+def _stands(one: Pass, current: str, reason: Reason, text: str, **changes: object) -> Result[Current]:
+    """No rotation begins, and no request waits for one. changes: to `status.rotation`."""
+    rotation, requests = report.rotation_status(one, **changes), report.answered(one, "Refused", text, report.MOVES)
+    return fails(reason, text, value=Current(current), rotation=rotation, requests=requests)
