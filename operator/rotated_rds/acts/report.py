@@ -222,7 +222,7 @@ def failed(one: Pass, current: str, progress: InProgress, reason: Reason, text: 
         value=Current(current),
         wake=one.now if one.request else status.not_before,  # a request that came since waits for no pause
         rotation=status,
-        history=_history(one, progress, "Failed", one.clock()),
+        history=with_line(one, progress.version_id, progress.since, "Failed", one.clock()),
         **request,
     )
 
@@ -250,7 +250,7 @@ def succeeded(one: Pass, current: Current, progress: InProgress, *, ended: datet
         f"{text} in {seconds:.1f} s" + (f"; next {status.next}" if status.next else ""),
         wake=one.now if one.request else rotation.next_moment(one.resource, one.spec, after, one.now),
         rotation=status,
-        history=_history(one, progress, "Succeeded", ended),
+        history=with_line(one, progress.version_id, progress.since, "Succeeded", ended),
         requests=answered_cause(one, progress, "Done", text),
     )
 
@@ -277,9 +277,10 @@ def answered_cause(one: Pass, progress: InProgress, result: str, text: str) -> M
     return {**one.before.requests, name: answer}
 
 
-def _history(one: Pass, progress: InProgress, result: str, ended: datetime) -> tuple[Rotated, ...]:
-    seconds = round((ended - progress.since).total_seconds(), 1)
-    line = Rotated(version_id=progress.version_id, started=progress.since, finished=ended, result=result, seconds=seconds)  # pyright: ignore[reportArgumentType]  one of the three words
+def with_line(one: Pass, version: str, started: datetime, result: str, ended: datetime) -> tuple[Rotated, ...]:
+    """`status.history` with one more rotation. result: Succeeded, Failed or RolledBack."""
+    seconds = round((ended - started).total_seconds(), 1)
+    line = Rotated(version_id=version, started=started, finished=ended, result=result, seconds=seconds)  # pyright: ignore[reportArgumentType]  one of the three words
     return (line, *one.before.history)[:HISTORY_LIMIT]
 
 

@@ -9,7 +9,7 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.model import rotation
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.rollback import NothingBefore
-from rotated_rds.model.status import HISTORY_LIMIT, Result, Rotated, fails
+from rotated_rds.model.status import Result, fails
 from rotated_rds.model.verified import Current
 
 _TRY_AGAIN = timedelta(minutes=5)
@@ -19,14 +19,6 @@ def carried_out(one: Pass, current: Current, gone: str, why: str) -> Result[Curr
     """AWSCURRENT went back, from the version `gone`; said until the next success or a `sync` (SAFETY.md D5)."""
     metrics.ROTATIONS.labels(one.spec.method, "RolledBack").inc()
     text = f"rolled back from version {gone[:8]} to {current.version[:8]} {why}; the next rotation, or rotated-rds.io/sync, ends this"
-    ended = one.clock()
-    line = Rotated(
-        version_id=current.version,
-        started=one.now,
-        finished=ended,
-        result="RolledBack",
-        seconds=round((ended - one.now).total_seconds(), 1),
-    )
     status = report.rotation_status(one, last_error=text, attempts=None, not_before=None, held_back=None, retained=None)
     return fails(
         Reason.ROLLED_BACK,
@@ -34,7 +26,7 @@ def carried_out(one: Pass, current: Current, gone: str, why: str) -> Result[Curr
         value=current,
         wake=rotation.next_moment(one.resource, one.spec, one.before, one.now) or one.now + _TRY_AGAIN,
         rotation=status,
-        history=(line, *one.before.history)[:HISTORY_LIMIT],
+        history=report.with_line(one, current.version, one.now, "RolledBack", one.clock()),
         requests=report.answered(one, "Done", text, ("rollback",)),
     )
 
