@@ -45,7 +45,7 @@ def hold_facts(one: Pass, state: SecretState) -> HoldFacts:
     unready = [
         f"{known.kind}/{known.name} ({known.state})" for known in one.before.workloads if known.state in ("Pending", "Rolling", "Failed")
     ]
-    using = [pod for pod in pods(one) if pod.started and one.resource.target in pod.secrets]
+    using = _using(one)
     rotating = one.world.busy("rotation")
     if one.spec.rotation.strategy.keeps_the_old:
         use = _in_use(one, state, using)
@@ -57,7 +57,12 @@ def hold_facts(one: Pass, state: SecretState) -> HoldFacts:
 
 def in_use(one: Pass, state: SecretState) -> InUse:
     """Whether the credential before AWSCURRENT is still needed, as it stands now (SAFETY.md D3)."""
-    return _in_use(one, state, [pod for pod in pods(one) if pod.started and one.resource.target in pod.secrets])
+    return _in_use(one, state, _using(one))
+
+
+def _using(one: Pass) -> Sequence[PodSeen]:
+    """Running Pods that read the Kubernetes Secret."""
+    return [pod for pod in pods(one) if pod.started and one.resource.target in pod.secrets]
 
 
 def _in_use(one: Pass, state: SecretState, using: Sequence[PodSeen]) -> InUse:
