@@ -4,13 +4,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rotated_rds.acts.admin import Opener
-from rotated_rds.acts.way import Way
+from rotated_rds.acts.way import Way, fence
 from rotated_rds.clients import databases
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.clients.databases import LostAnswer, Session
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint, Login, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
@@ -58,10 +57,6 @@ class Change:
     def changes_password(self) -> bool:
         """False for a new endpoint, which keeps the password (SAFETY.md E5)."""
         return self.new.password != self.old.password
-
-    def fence(self) -> None:
-        """Let a change in the database begin only while the Lease lasts longer than it may take (SAFETY.md A4). Raises Unavailable."""
-        self.secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())
 
 
 def set_and_finish(change: Change, way: Way) -> Ended:
@@ -120,7 +115,7 @@ def _set_again(change: Change, session: Session, way: Way) -> Ended:
 
 
 def _set(change: Change, session: Session, way: Way) -> Ended:
-    change.fence()
+    fence(change.secrets)
     try:
         way.set(session)
     except LostAnswer as lost:
@@ -153,7 +148,7 @@ def _unclear(tried: Login, session: Session) -> Ended | None:
 
 
 def _put_back(change: Change, session: Session, way: Way, reason: Reason, text: str) -> Ended:
-    change.fence()
+    fence(change.secrets)
     try:
         restored = way.put_back(session)
     except (LostAnswer, Refused) as failed:
@@ -222,7 +217,7 @@ def repair(change: Change, opener: Opener) -> Ended:
         if not session.writer:
             raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the repair waits for the writer")
         session.check(user)
-        change.fence()
+        fence(change.secrets)
         session.set_password(user, change.new.password, None if opener.admin else opener.password)
         change.logins.forget(change.new.version)
         tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)

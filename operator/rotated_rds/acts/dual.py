@@ -8,9 +8,8 @@ from pydantic import SecretStr
 
 from rotated_rds.acts.admin import Opener
 from rotated_rds.acts.single import opener, working_version
-from rotated_rds.acts.way import Turn
+from rotated_rds.acts.way import Turn, fence
 from rotated_rds.clients.databases import Session, TwoPasswords
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model import dual
 from rotated_rds.model.credential import Credential, SecretValue, generate
 from rotated_rds.model.database import Engine, Login, Verdict
@@ -128,7 +127,7 @@ class Beside:
     def _set_beside(self, session: Session) -> bool:
         """Keep AWSCURRENT's, which AWS is told before is the primary. False where the server says that it is not."""
         self._mark(self.turn.old.version)
-        self._fence()
+        fence(self.turn.one.secrets)
         return self._accepted(lambda: two(session).set_beside(self.new.username, self.new.password, self._kept()))
 
     def _accepted(self, change: Callable[[], None]) -> bool:
@@ -143,10 +142,10 @@ class Beside:
 
     def _renew(self, session: Session) -> None:
         """Make AWSCURRENT's own password the primary, whatever that was: it logs in before, after and meanwhile."""
-        self._fence()
+        fence(self.turn.one.secrets)
         session.set_password(self.new.username, self.turn.old.password, None)
         self._mark(self.turn.old.version)
-        self._fence()
+        fence(self.turn.one.secrets)
 
     def _mark(self, version: str) -> None:
         holder = self._labels().holder(PRIMARY)
@@ -166,9 +165,6 @@ class Beside:
     def _try(self, credential: Credential) -> Login:
         turn = self.turn
         return turn.one.world.logins.try_version(turn.endpoint, credential.version, credential.username, credential.password, again=True)
-
-    def _fence(self) -> None:
-        self.turn.one.secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())
 
 
 def two(session: Session) -> TwoPasswords:

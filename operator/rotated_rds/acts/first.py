@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from rotated_rds.acts.admin import Opener
+from rotated_rds.acts.way import fence
 from rotated_rds.clients import databases
 from rotated_rds.clients.aws import Exists
 from rotated_rds.clients.databases import Session
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model.credential import SecretValue
 from rotated_rds.model.database import Endpoint, Verdict
 from rotated_rds.model.errors import Reason, Refused, Unavailable
@@ -84,6 +84,6 @@ def set_first(
         if logins.try_version(endpoint, version, username, password, again=True).verdict.proves:
             return
         check_user(session, username, take_over=take_over)
-        secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())  # SAFETY.md A4
+        fence(secrets)
         session.set_password(username, password, None)
     logins.forget(version)

@@ -6,9 +6,9 @@ from rotated_rds.acts import dependents, report
 from rotated_rds.acts.admin import Opener, administrator
 from rotated_rds.acts.dual import two
 from rotated_rds.acts.view import Pass
+from rotated_rds.acts.way import fence
 from rotated_rds.clients import databases
 from rotated_rds.clients.databases import Session
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model import dual, holds
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint, Engine, Verdict
@@ -74,9 +74,9 @@ def _discard(one: Pass, endpoint: Endpoint, seen: SecretState, current: Credenti
     if _is_second(one, seen, current):
         if not leaving:
             return False  # after a rollback: what would be discarded is AWSCURRENT (D2)
-        _fence(one)
+        fence(one.secrets)
         session.set_password(current.username, current.password, None)
-    _fence(one)
+    fence(one.secrets)
     two(session).leave_alone(current.username, current.password)
     if not _logs_in(one, endpoint, current, again=True):
         session.set_password(current.username, current.password, None)
@@ -112,7 +112,3 @@ def _opener(one: Pass, endpoint: Endpoint, current: Credential) -> Opener:
             "spec.user.adminSecretId: on MariaDB only an administrator takes a second password away; leave it in until that is done",
         )
     return Opener(current.username, current.password, version=current.version)
-
-
-def _fence(one: Pass) -> None:
-    one.secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())
