@@ -8,7 +8,7 @@ from rotated_rds.clients import mysql_rules as rules
 from rotated_rds.clients.line import literal
 from rotated_rds.clients.mysql_grants import Grant, backticked, read_grants
 from rotated_rds.clients.mysql_rules import Account
-from rotated_rds.clients.sessions import Lost, Said, nobody_knows, unlucky
+from rotated_rds.clients.sessions import Said, changing, unlucky
 from rotated_rds.clients.wire import Row
 from rotated_rds.model.alternating import Pair
 from rotated_rds.model.database import Endpoint, Engine
@@ -153,12 +153,8 @@ class MySQLPair:
         return found
 
     def _write(self, sql: str) -> None:
-        try:
+        with changing(self.endpoint, self._refusal):
             self.say(sql)
-        except Said as error:
-            raise (self._refusal(error) if error.definite else nobody_knows(self.endpoint)) from None
-        except Lost:
-            raise nobody_knows(self.endpoint) from None
 
     def _refusal(self, error: Said) -> Problem:
         base, clone = self.pair.base, self.pair.clone

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rotated_rds.clients import postgres_rules
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, Lost, Said, nobody_knows, unlucky
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, Said, changing, unlucky
 from rotated_rds.clients.wire import Row, Wire
 from rotated_rds.model.alternating import Pair
 from rotated_rds.model.database import Endpoint
@@ -173,12 +173,8 @@ class PostgresPair:
         return Role(createdb == "t", str(limit), until, frozenset((str(place), str(entry)) for place, entry in settings))
 
     def _write(self, sql: str) -> None:
-        try:
+        with changing(self.endpoint, self._refusal):
             self.wire.ask(sql, STATEMENT_TIMEOUT)
-        except Said as error:
-            raise (self._refusal(error) if error.definite else nobody_knows(self.endpoint)) from None
-        except Lost:
-            raise nobody_knows(self.endpoint) from None
 
     def _refusal(self, error: Said) -> Problem:
         base, clone = self.pair.base, self.pair.clone

@@ -17,10 +17,10 @@ from rotated_rds.clients.sessions import (
     STATEMENT_TIMEOUT,
     Lost,
     Said,
+    changing,
     digest,
     locked_elsewhere,
     lost,
-    nobody_knows,
     not_logged_in,
     not_the_writer,
     unlucky,
@@ -93,12 +93,8 @@ class PostgresSession:
         if not self.writer:
             raise not_the_writer(self._endpoint)
         verifier = self._wire.verifier(user, new.get_secret_value())
-        try:
+        with changing(self._endpoint, lambda error: self._refusal(user, error)):
             self._wire.ask(f"ALTER ROLE {self._wire.identifier(user)} PASSWORD {self._wire.literal(verifier)}", STATEMENT_TIMEOUT)
-        except Said as error:
-            raise (self._refusal(user, error) if error.definite else nobody_knows(self._endpoint)) from None
-        except Lost:
-            raise nobody_knows(self._endpoint) from None
 
     def sessions_of(self, user: str) -> int:
         sql = f"SELECT count(*) FROM pg_stat_activity WHERE usename = {self._wire.literal(user)} AND pid <> pg_backend_pid()"  # noqa: S608  a literal that libpq quoted

@@ -1,7 +1,8 @@
 """What a locked session promises, and the ways in which it can end: the same words for all engines."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -153,3 +154,14 @@ def not_the_writer(endpoint: Endpoint) -> Unavailable:
 
 def nobody_knows(endpoint: Endpoint) -> LostAnswer:
     return LostAnswer(Reason.UNAVAILABLE, f"{endpoint.engine} at {endpoint.address} gave no answer to a change of password")
+
+
+@contextmanager
+def changing(endpoint: Endpoint, refusal: Callable[[Said], Exception]) -> Generator[None]:
+    """Around the statement of a change: a definite no is told by `refusal`; of all else nobody knows (LostAnswer)."""
+    try:
+        yield
+    except Said as error:
+        raise (refusal(error) if error.definite else nobody_knows(endpoint)) from None
+    except Lost:
+        raise nobody_knows(endpoint) from None
