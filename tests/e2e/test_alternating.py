@@ -9,8 +9,9 @@ from tests.bed import kubelet
 from tests.bed.api import Api
 from tests.bed.application import Tally, tallies
 from tests.bed.bed import Bed, Facts
-from tests.bed.processes import Recorded, until
+from tests.bed.processes import until
 from tests.support.alternating import admin_value
+from tests.support.applications import applications, beside_pods
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in
 from tests.support.logins import ENGINES
@@ -24,16 +25,8 @@ REPLICAS = 2
 @pytest.fixture
 def cluster(bed: Bed, api: Api, namespace: str) -> Generator[Cluster]:
     """A namespace whose Pods have simulated applications: kwok's run no container."""
-    watcher = kubelet.start(bed, namespace, "app")
-    yield Cluster(api, namespace)
-    bed.processes.end(watcher)
-    for one in applications(bed, namespace):
-        bed.processes.end(one)
-
-
-def applications(bed: Bed, namespace: str) -> list[Recorded]:
-    pods = {file.stem for file in kubelet.folder(bed, namespace).glob("*.json")}
-    return [one for one in bed.processes.recorded() if one.name in pods and one.alive]
+    with beside_pods(bed, namespace):
+        yield Cluster(api, namespace)
 
 
 def tally(bed: Bed, namespace: str, engine: str) -> Tally:

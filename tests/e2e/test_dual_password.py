@@ -11,6 +11,7 @@ from tests.bed.api import Api
 from tests.bed.application import Tally, tallies
 from tests.bed.bed import Bed, Facts
 from tests.bed.processes import until
+from tests.support.applications import beside_pods
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in
 from tests.support.dual import given_admin, may_keep_two
@@ -24,13 +25,8 @@ REPLICAS = 2
 @pytest.fixture
 def cluster(bed: Bed, api: Api, namespace: str) -> Generator[Cluster]:
     """A namespace whose Pods have simulated applications: kwok's run no container."""
-    watcher = kubelet.start(bed, namespace, "app")
-    yield Cluster(api, namespace)
-    bed.processes.end(watcher)
-    pods = {file.stem for file in kubelet.folder(bed, namespace).glob("*.json")}
-    for one in bed.processes.recorded():
-        if one.name in pods and one.alive:
-            bed.processes.end(one)
+    with beside_pods(bed, namespace):
+        yield Cluster(api, namespace)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tests.bed.bed import Bed, Facts
 from tests.bed.paths import REPO
 from tests.bed.processes import until
 from tests.support import moving
+from tests.support.applications import beside_pods
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in, new_user, set_password
 from tests.support.moving import AS_LEFT, RELOADED, SECRET, Real, Recorded, Watched, shape
@@ -77,13 +78,8 @@ def move(bed: Bed, api: Api, aws: Facts, postgres: Facts, namespace: str) -> Gen
     new_user(postgres, one.user, FIRST)
     value = {"engine": "postgres", "host": "localhost", "port": postgres["port"], "username": one.user, "password": FIRST, "dbname": "app"}
     one.eye.secretsmanager().create_secret(Name=one.secret_id, SecretString=json.dumps(value))
-    watcher = kubelet.start(bed, namespace, "app=orders")
-    yield one
-    bed.processes.end(watcher)
-    names = {file.stem for file in kubelet.folder(bed, namespace).glob("*.json")}
-    for process in bed.processes.recorded():
-        if process.name in names:
-            bed.processes.end(process)
+    with beside_pods(bed, namespace, "app=orders"):
+        yield one
 
 
 def a_second_later(one: Move) -> bool:

@@ -10,7 +10,8 @@ from tests.bed import kubelet
 from tests.bed.api import Api
 from tests.bed.application import Tally, tallies, total
 from tests.bed.bed import Bed, Facts
-from tests.bed.processes import Recorded, until
+from tests.bed.processes import until
+from tests.support.applications import applications, beside_pods
 from tests.support.databases import new_user, set_password
 from tests.support.resources import Cluster
 
@@ -18,17 +19,8 @@ from tests.support.resources import Cluster
 @pytest.fixture
 def cluster(bed: Bed, api: Api, namespace: str) -> Generator[Cluster]:
     """A namespace whose pods have processes."""
-    watcher = kubelet.start(bed, namespace, "app=orders")
-    yield Cluster(api, namespace)
-    bed.processes.end(watcher)
-    for one in processes(bed, namespace):
-        bed.processes.end(one)
-
-
-def processes(bed: Bed, namespace: str) -> list[Recorded]:
-    """Those that live of the namespace's pods."""
-    pods = {file.stem for file in kubelet.folder(bed, namespace).glob("*.json")}
-    return [one for one in bed.processes.recorded() if one.name in pods and one.alive]
+    with beside_pods(bed, namespace, "app=orders"):
+        yield Cluster(api, namespace)
 
 
 def given_application(cluster: Cluster, database: Facts, user: str, password: str, replicas: int = 1) -> None:
@@ -64,7 +56,7 @@ def test_a_replaced_pod_has_a_new_process_with_the_new_password(bed: Bed, cluste
     new_user(postgres, user, "first-Passw0rd")
     given_application(cluster, postgres, user, "first-Passw0rd", replicas=2)
     until("two that log in", lambda: [one.logins > 0 for one in tallies(place).values()] == [True, True])
-    old = processes(bed, cluster.namespace)
+    old = applications(bed, cluster.namespace)
     set_password(postgres, user, "second-Passw0rd")
     cluster.merge(cluster.path("secrets", "db", "v1"), {"stringData": {"password": "second-Passw0rd"}})
     again = {"spec": {"template": {"metadata": {"annotations": {"again": "1"}}}}}
