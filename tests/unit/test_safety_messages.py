@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -181,26 +181,28 @@ async def test_A7_messages_of_a_resource_that_goes_are_no_longer_looked_after() 
     assert await desk.deleted() == ["receipt 0"]
 
 
-async def test_A7_at_a_start_what_is_pressing_is_looked_at_first() -> None:
-    desk = Desk()
-    desk.turning.cancel()
-    others = [Key("shop", f"other-{number}") for number in range(5)]
-    order = list[str]()
-    engine = Engine(
-        lambda body, _hint: order.append(body["metadata"]["name"]) or End(body), lambda _key: None, Pool(), 1, lambda: True, "bed"
-    )
-    for key in (*others, KEY):
+OTHERS = [Key("shop", f"other-{number}") for number in range(5)]
+
+
+async def start(turn: Callable[[Mapping[str, Any], Hint], End]) -> None:
+    """An engine with one worker starts: `db` presses, the others were there before it."""
+    engine = Engine(turn, lambda _key: None, Pool(), 1, lambda: True, "bed")
+    for key in (*OTHERS, KEY):
         body = a_body()
         engine.poke(key, {**body, "metadata": {**body["metadata"], "name": key.name}})
     engine.press(KEY)
     turning = asyncio.create_task(engine.run())
     await settle()
     turning.cancel()
-    assert order == ["db", *(key.name for key in others)]
+
+
+async def test_A7_at_a_start_what_is_pressing_is_looked_at_first() -> None:
+    order = list[str]()
+    await start(lambda body, _hint: order.append(body["metadata"]["name"]) or End(body))
+    assert order == ["db", *(key.name for key in OTHERS)]
 
 
 async def test_A7_a_rotation_goes_on_before_others_are_looked_at_for_the_first_time() -> None:
-    others = [Key("shop", f"other-{number}") for number in range(5)]
     order = list[str]()
 
     def turn(body: Mapping[str, Any], _hint: Hint) -> End:
@@ -208,15 +210,8 @@ async def test_A7_a_rotation_goes_on_before_others_are_looked_at_for_the_first_t
         goes_on = order.count("db") < 3 and order[-1] == "db"
         return End(body, datetime.now(UTC) if goes_on else None, pressing=goes_on)
 
-    engine = Engine(turn, lambda _key: None, Pool(), 1, lambda: True, "bed")
-    for key in (*others, KEY):
-        body = a_body()
-        engine.poke(key, {**body, "metadata": {**body["metadata"], "name": key.name}})
-    engine.press(KEY)
-    turning = asyncio.create_task(engine.run())
-    await settle()
-    turning.cancel()
-    assert order == ["db", "db", "db", *(key.name for key in others)]
+    await start(turn)
+    assert order == ["db", "db", "db", *(key.name for key in OTHERS)]
 
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
