@@ -44,7 +44,7 @@ def test_a_secret_that_rotates_immediately_is_configured_by_the_same_call(stage:
 
 
 def test_a_request_is_done_when_the_new_password_has_logged_in(stage: Stage) -> None:
-    stage.given_lambda(spec=SCHEDULE)
+    stage.given_lambda("hang", spec=SCHEDULE)
     stage.aws_has_rotated()
     began = datetime.now(UTC)
     status = stage.ask("rotate", "one")
@@ -53,6 +53,7 @@ def test_a_request_is_done_when_the_new_password_has_logged_in(stage: Stage) -> 
         "request",
         ["rotated-rds.io/cleanup"],
     )
+    stage.eye.control.release_function(stage.function)
     status = stage.follow()
     stage.expect_one_credential()
     assert stage.answer("rotate")[0] == "Done"
