@@ -55,7 +55,7 @@ def test_a_right_of_the_watch_is_named_in_the_log_and_missed_no_more_when_it_ret
         house.cluster.given_resource(a_resource(namespace, "db", postgres, house.user))
         house.cluster.expect_ready("db")
         line = f"{said}: AWS denies {action}"
-        until("the log names the right", lambda: line in operator.log, seconds=30)
+        until("the log names the right", lambda: line in operator.log)
         ours.control.policy(dict(whole))
         house.changed_by_hand(NEW)
         house.cluster.expect("the change is seen", lambda: house.cluster.content("db")["password"] == NEW)

@@ -33,7 +33,7 @@ def test_A4_A6_sigterm_in_mid_rotation_hands_it_over_and_no_effect_happens_twice
             one.cluster.annotate("db", rotate="once")
             assert control.wait_held(held) is not None, STEPS[call]
             ending = pool.submit(leader.stop)
-            until("the standby leads", lambda: "this replica leads" in standby.log, seconds=30)
+            until("the standby leads", lambda: "this replica leads" in standby.log)
             control.release(held, drop=not late)
             ending.result(timeout=30)
             expect_done(one)

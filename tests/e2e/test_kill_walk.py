@@ -102,10 +102,10 @@ def test_A4_A6_the_standby_finishes_the_rotation_of_a_killed_leader(bed: Bed, po
     with lane(bed, namespace, postgres, ROTATED_RDS_LEADER_ELECT="true") as one:
         one.given_user("db")
         one.given_resource("db")
-        until("the first credential is there", lambda: at_rest(one, "db", None), seconds=30)
+        until("the first credential is there", lambda: at_rest(one, "db", None))
         standby = dataclasses.replace(one.operator, starts=100).start()
         try:
-            until("the standby listens", lambda: standby.port is not None, seconds=30)
+            until("the standby listens", lambda: standby.port is not None)
             before = look(one, "db")
             control = one.operator.aws.control
             held = control.fault("hold-before", "UpdateSecretVersionStage")  # the database has it, AWS does not know

@@ -206,7 +206,7 @@ def test_a_users_statements_are_logged_and_roots_are_not(database: Facts, name: 
     with log_in(database, name, password) as opened:
         opened.run(f"SELECT '{seen}'")
     execute_as_root(database, f"SELECT '{unseen}'")
-    until("the statement is in the log", lambda: seen in logged(database), seconds=5)
+    until("the statement is in the log", lambda: seen in logged(database))
     assert unseen not in logged(database)
 
 
@@ -216,7 +216,7 @@ def test_no_password_that_the_bed_sets_is_in_the_logs(database: Facts, name: str
     set_password(database, name, second)
     assert can_log_in(database, name, second)
     assert not can_log_in(database, name, first)
-    until("the logins are in the log", lambda: name in logged(database), seconds=5)
+    until("the logins are in the log", lambda: name in logged(database))
     for secret in (first, second, str(database["admin_password"]), str(database["root_password"])):
         assert secret not in logged(database)
 
@@ -226,7 +226,7 @@ def test_sessions_of_a_user_are_seen_and_cut(database: Facts, name: str) -> None
     with log_in(database, name, "here-I-am") as one, log_in(database, name, "here-I-am"):
         assert len(sessions(database, name)) == 2
         end_sessions(database, name)
-        until("the sessions end", lambda: not sessions(database, name), seconds=5)
+        until("the sessions end", lambda: not sessions(database, name))
         with pytest.raises(TURNED_AWAY):
             one.run("SELECT 1")
 

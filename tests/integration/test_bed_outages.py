@@ -82,7 +82,7 @@ def test_a_certificate_for_another_name_is_turned_away(bed: Bed, own: Facts) -> 
         except LOST as error:
             return any(words in str(error) for words in ("does not match host name", "Hostname mismatch"))
 
-    until("the certificate is another", turned_away, seconds=5)
+    until("the certificate is another", turned_away)
     assert can_log_in(own, "careful", "looks-first", tls=False)
 
 
@@ -104,9 +104,9 @@ def test_settings_of_mysql_and_mariadb_are_options_of_the_server(bed: Bed, engin
 def test_a_standby_reads_follows_and_does_not_write(bed: Bed) -> None:
     with another(bed) as primary, standby(bed, primary) as copy:
         new_user(primary, "reader", "on-both")
-        until("the user is on the standby", lambda: can_log_in(copy, "reader", "on-both"), seconds=10)
+        until("the user is on the standby", lambda: can_log_in(copy, "reader", "on-both"))
         set_password(primary, "reader", "changed")
-        until("the change is on the standby", lambda: can_log_in(copy, "reader", "changed"), seconds=10)
+        until("the change is on the standby", lambda: can_log_in(copy, "reader", "changed"))
         with log_in(copy, "reader", "changed") as opened, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             opened.run("ALTER ROLE reader PASSWORD 'on the wrong node'")
 
@@ -119,7 +119,7 @@ def test_nothing_is_left_of_a_removed_server(bed: Bed, own: Facts) -> None:
     remove(bed, facts)
     assert not process.alive
     assert not Path(str(facts["folder"])).exists()
-    until("its children end", lambda: not any(Path(f"/proc/{child}").exists() for child in family), seconds=5)
+    until("its children end", lambda: not any(Path(f"/proc/{child}").exists() for child in family))
 
 
 def test_a_killed_server_is_no_obstacle_to_the_next(bed: Bed, own: Facts) -> None:
@@ -129,7 +129,7 @@ def test_a_killed_server_is_no_obstacle_to_the_next(bed: Bed, own: Facts) -> Non
     process = bed.processes.named(str(first["part"]))
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    until("it is dead", lambda: not process.alive, seconds=5)
+    until("it is dead", lambda: not process.alive)
     second = start_another(bed, name, str(own["engine"]))
     assert not can_log_in(second, "lost", "with-the-first")
     remove(bed, second)

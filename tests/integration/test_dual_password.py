@@ -246,7 +246,7 @@ def test_A3_D2_a_dead_clients_RETAIN_that_arrives_late_is_found_and_not_repeated
     assert scene.label(CURRENT) == second, "the lock is held by the session whose change is still on its way"
     assert not scene.logs_in(scene.password(ours))
     relay.release()
-    until("the late change is made", lambda: scene.logs_in(scene.password(ours)), seconds=10)
+    until("the late change is made", lambda: scene.logs_in(scene.password(ours)))
     scene.settle()
     assert expect_two(scene, old) == ours == primary(scene)
 

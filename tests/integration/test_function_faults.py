@@ -166,7 +166,7 @@ def test_A3_set_secret_waits_for_whoever_holds_the_users_lock(rotated: Rotated) 
     rotated.install(attempts=10, pause=0.5)
     with own_session(endpoint(rotated.database), rotated.user):
         rotated.start()
-        until("the lock was met", lambda: "another session is changing" in rotated.last(seconds=0)["error"], seconds=30)
+        until("the lock was met", lambda: "another session is changing" in rotated.last(seconds=0)["error"])
         assert rotated.logs_in(CURRENT)
     assert rotated.last()["result"] == "succeeded"
     assert rotated.labels()[before] == [PREVIOUS]

@@ -53,7 +53,7 @@ def asked_for_rotation(scene: Scene, text: str) -> Status:
 
 
 def ended(scene: Scene, holds: Callable[[Status], bool]) -> Status:
-    until("the rotation has ended", lambda: holds(scene.settle(LOOK)), seconds=30, every=0.2)
+    until("the rotation has ended", lambda: holds(scene.settle(LOOK)), every=0.2)
     return scene.settle()
 
 
@@ -147,7 +147,7 @@ def test_E6_while_rds_rotates_nobody_is_alarmed_for_two_minutes(scene: Scene, ma
     old = scene.password
     master.order("after-database")
     master.secretsmanager.rotate_secret(SecretId=master.arn)
-    until("the database is changed", lambda: not can_log_in(scene.database, master.user, old), seconds=30)
+    until("the database is changed", lambda: not can_log_in(scene.database, master.user, old))
     scene.cluster.annotate(scene.name, sync="now")
     status = scene.settle(LOOK)
     assert reason(status, Kind.CREDENTIAL_VERIFIED) == "False Reconciling"

@@ -124,7 +124,7 @@ def test_C4_a_verifier_is_sent_whatever_the_server_would_make(bed: Bed) -> None:
         hba = Ground(Path(str(facts["folder"]))).data / "pg_hba.conf"
         hba.write_text(hba.read_text().replace("scram-sha-256", "md5"))
         execute_as_root(facts, "SELECT pg_reload_conf()")
-        until("the new pg_hba.conf is in force", lambda: log_in_at(endpoint(facts), user).verdict.proves, seconds=10)
+        until("the new pg_hba.conf is in force", lambda: log_in_at(endpoint(facts), user).verdict.proves)
         with own_session(endpoint(facts), user) as session:
             session.set_password(user.name, SecretStr(new), SecretStr(user.password))
         assert can_log_in(facts, user.name, new)
@@ -164,7 +164,7 @@ def test_A3_the_server_is_told_to_end_what_takes_long_and_a_session_that_nobody_
 def test_B2_a_standby_is_not_written_to(bed: Bed) -> None:
     with another(bed) as primary, standby(bed, primary) as second:
         user = made_at(primary)
-        until("the user has come to the standby", lambda: log_in_at(endpoint(second), user).verdict.proves, seconds=10)
+        until("the user has come to the standby", lambda: log_in_at(endpoint(second), user).verdict.proves)
         with own_session(endpoint(second), user) as session:
             assert not session.writer
             with pytest.raises(Unavailable, match="not the writer"):

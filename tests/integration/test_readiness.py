@@ -25,7 +25,7 @@ def started(operator: Operator) -> Generator[Operator]:
     """Started and ended; it need not be ready."""
     operator.start()
     try:
-        until(f"{operator.name} serves", lambda: operator.port is not None, seconds=30)
+        until(f"{operator.name} serves", lambda: operator.port is not None)
         yield operator
     finally:
         operator.stop()
@@ -39,7 +39,7 @@ def expect_missing(operator: Operator, *starts: str) -> None:
         return len(said) == len(starts) and all(line.startswith(start) for line, start in zip(said, starts, strict=True))
 
     try:
-        until(f"{operator.name} lacks {starts}, and nothing else", lacks, seconds=30)
+        until(f"{operator.name} lacks {starts}, and nothing else", lacks)
     except BedError as error:
         raise AssertionError(f"{error}; it lacks {operator.missing()}") from error
 
@@ -74,7 +74,7 @@ def test_who_is_unknown_to_aws_says_so_and_leaves_the_lease_to_who_is_not(bed: B
             expect_missing(bad, "AWS: ")
             stranger.control.release(refused)
             expect_missing(bad)
-        until("it leads when the other is gone", lambda: "this replica leads" in bad.log, seconds=10)
+        until("it leads when the other is gone", lambda: "this replica leads" in bad.log)
 
 
 def test_who_may_not_list_what_it_watches_says_what_to_grant(bed: Bed, api: Api, aws: Facts, namespace: str) -> None:

@@ -92,7 +92,7 @@ def test_a_held_password_change_takes_effect_after_its_client_is_gone(scene: Sce
             change.result()
     assert scene.works(scene.password)
     scene.relay.release()
-    until("the late change takes effect", lambda: scene.works("late"), seconds=10)
+    until("the late change takes effect", lambda: scene.works("late"))
 
 
 def test_what_is_still_held_when_the_relay_ends_never_arrives(scene: Scene) -> None:
@@ -103,7 +103,7 @@ def test_what_is_still_held_when_the_relay_ends_never_arrives(scene: Scene) -> N
         scene.relay.__exit__(None, None, None)
         with pytest.raises(LOST):
             change.result()
-    until("the server ends the session", lambda: not sessions(scene.facts, scene.user), seconds=10)
+    until("the server ends the session", lambda: not sessions(scene.facts, scene.user))
     assert scene.works(scene.password)
 
 

@@ -154,7 +154,7 @@ async def comes_and_goes(server: Bare, kubernetes: Kubernetes, namespaces: Seque
                 await heard.of("web")
                 await asyncio.to_thread(remove_kind, server.api, "rollouts")
                 await heard.of()
-                await asyncio.to_thread(until, "it is known to be gone", lambda: not serves_rollouts(kubernetes), seconds=30)
+                await asyncio.to_thread(until, "it is known to be gone", lambda: not serves_rollouts(kubernetes))
             assert not any(task.done() for task in tasks)
         finally:
             for task in tasks:

@@ -28,7 +28,7 @@ def scene(bed: Bed, api: Api, namespace: str, postgres: Facts, aws: Facts) -> Sc
 def given_another(scene: Scene, name: str, **spec: Any) -> None:
     """A younger resource for the same user: the API server's times have whole seconds."""
     older = datetime.fromisoformat(scene.cluster.resource(scene.name)["metadata"]["creationTimestamp"])
-    until("the next second", lambda: datetime.now(UTC) >= older + timedelta(seconds=1), seconds=3)
+    until("the next second", lambda: datetime.now(UTC) >= older + timedelta(seconds=1))
     scene.cluster.given_secret(f"{name}-first", {"password": FIRST})
     plain = a_resource(scene.cluster.namespace, name, scene.database, scene.user)
     scene.cluster.given_resource(merged(plain, {"spec": spec}))

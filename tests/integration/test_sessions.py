@@ -95,7 +95,7 @@ def test_A3_a_killed_clients_alter_still_takes_effect_and_the_lock_waits_for_it(
         with pytest.raises(Unavailable, match="another session is changing"), own_session(endpoint(database), user):
             pass
         relay.release()
-        until("the late change is made", lambda: can_log_in(database, user.name, NEW), seconds=10)
+        until("the late change is made", lambda: can_log_in(database, user.name, NEW))
         with own_session(endpoint(database), User(user.name, NEW)) as session:
             assert session.writer
 

@@ -120,7 +120,7 @@ def test_B1_a_server_that_asks_for_no_password_tells_nothing(bed: Bed) -> None:
         user = made_at(facts)
         (Ground(Path(str(facts["folder"]))).data / "pg_hba.conf").write_text("host all all 127.0.0.1/32 trust\n")
         execute_as_root(facts, "SELECT pg_reload_conf()")
-        until("the new pg_hba.conf is in force", lambda: log_in_at(endpoint(facts), user).verdict is not Verdict.OK, seconds=10)
+        until("the new pg_hba.conf is in force", lambda: log_in_at(endpoint(facts), user).verdict is not Verdict.OK)
         assert log_in_at(endpoint(facts), User(user.name, "wrong")) == Login(Verdict.UNKNOWN, "unchecked", _address(facts))
 
 
@@ -202,7 +202,7 @@ def test_B1_neither_name_nor_password_is_cut_or_read_as_something_else(database:
 def test_B2_a_standby_says_that_it_is_no_writer(bed: Bed) -> None:
     with another(bed) as primary, standby(bed, primary) as second:
         user = made_at(primary)
-        until("the user has come to the standby", lambda: log_in_at(endpoint(second), user).verdict is Verdict.OK, seconds=10)
+        until("the user has come to the standby", lambda: log_in_at(endpoint(second), user).verdict is Verdict.OK)
         assert log_in_at(endpoint(second), user).writer is False
         assert log_in_at(endpoint(primary), user).writer is True
 

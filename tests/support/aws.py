@@ -208,11 +208,11 @@ class Control:
         """
         return int(self.ask("POST", "faults", {"kind": kind, "operation": operation, "caller": self.caller, **more})["number"])
 
-    def wait_held(self, fault: int, seconds: float = 30) -> Json | None:
+    def wait_held(self, fault: int, seconds: float = 60) -> Json | None:
         """Wait until the fault holds a call; None when it does not."""
         return self.ask("GET", f"faults/{fault}", state="held", seconds=seconds)
 
-    def wait_struck(self, fault: int, seconds: float = 30) -> Json | None:
+    def wait_struck(self, fault: int, seconds: float = 60) -> Json | None:
         """Wait until the fault has struck; None when it has not."""
         return self.ask("GET", f"faults/{fault}", state="struck", seconds=seconds)
 
@@ -234,7 +234,7 @@ class Control:
         """Let a hanging setSecret go on."""
         self.ask("POST", "release", {"arn": arn})
 
-    def rotations(self, secret: str, seconds: float = 30, count: int = 0) -> list[Json]:
+    def rotations(self, secret: str, seconds: float = 60, count: int = 0) -> list[Json]:
         """All rotations of a secret (its ARN), oldest first, after waiting at most so long until there are `count` and none runs."""
         return self.ask("GET", "rotations", secret=secret, seconds=seconds, count=count)
 

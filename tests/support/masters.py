@@ -55,7 +55,7 @@ class Managed:
         self.aws.control.master(**{self.kind: self.name}, hold=hold, impaired=impaired)
 
     def comes(self, status: str) -> None:
-        until(f"{self.name} is {status}", lambda: self.secret["SecretStatus"] == status, seconds=30)
+        until(f"{self.name} is {status}", lambda: self.secret["SecretStatus"] == status)
 
     @property
     def secret(self) -> Json:

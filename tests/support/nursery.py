@@ -36,7 +36,7 @@ class Nursery(Processes):
         if list(argv[1:]) != OPERATOR or env is None:
             return super().start(name, argv, env=env, **how)
         pid = self._born({"environment": dict(env), "log": str(self.log(name))})
-        until(f"{name} is a session of its own", lambda: started_at(pid) is None or os.getsid(pid) == pid, seconds=30, every=0.005)
+        until(f"{name} is a session of its own", lambda: started_at(pid) is None or os.getsid(pid) == pid, every=0.005)
         return self.record(name, pid)
 
     def _born(self, wanted: dict[str, Any]) -> int:

@@ -73,7 +73,7 @@ class Operator:
 
     def ready(self) -> "Operator":
         """Wait until it leads and answers /readyz."""
-        until(f"operator {self.name} leads", lambda: "this replica leads" in self.log and self._page("readyz") is not None, seconds=30)
+        until(f"operator {self.name} leads", lambda: "this replica leads" in self.log and self._page("readyz") is not None)
         return self
 
     @property

@@ -80,7 +80,8 @@ def _apply(api: Api, one: dict[str, Any]) -> None:
 
 def _established(api: Api) -> bool:
     crd = api.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rotatedrdssecrets.rotated-rds.io")
-    return any(one["type"] == "Established" and one["status"] == "True" for one in crd["status"].get("conditions", []))
+    conditions: list[dict[str, str]] = crd["status"].get("conditions") or []  # null at first
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
 def _granted(api: Api, release: str, namespaces: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from tests.bed.processes import until
 from tests.support.databases import new_user
 
 Json = dict[str, Any]
-PATIENCE = 30.0  # seconds that an expectation waits at the most
+PATIENCE = 60.0  # seconds that an expectation waits at the most
 
 
 def a_resource(namespace: str, name: str, database: Facts, user: str, /, **spec: Any) -> Json:

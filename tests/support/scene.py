@@ -127,7 +127,7 @@ class Scene:
             except (ApiError, KeyError):
                 return False
 
-        until(what, holds, seconds=30)
+        until(what, holds)
 
     # seen
 

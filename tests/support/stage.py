@@ -118,7 +118,7 @@ class Stage:
     def follow(self) -> Status:
         """Passes until another version is under AWSCURRENT; then one that reads it."""
         seen = self.status().version_id
-        until("AWSCURRENT moves", lambda: self._moved_from(seen), seconds=30, every=0.5)
+        until("AWSCURRENT moves", lambda: self._moved_from(seen), every=0.5)
         return self.look()
 
     def _moved_from(self, version: str | None) -> bool:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 _CHUNK = 65536
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 _WAYS = 2
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing resets
 

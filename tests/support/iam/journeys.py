@@ -187,7 +187,7 @@ class Journey:
             shown = self.eye.sqs().get_queue_attributes(QueueUrl=queue.url, AttributeNames=["All"])["Attributes"]
             return (shown["ApproximateNumberOfMessages"], shown["ApproximateNumberOfMessagesNotVisible"]) == ("0", "0")
 
-        until("the queue is empty", empty, seconds=30)
+        until("the queue is empty", empty)
 
 
 def operator(one: Journey) -> list[Report]:

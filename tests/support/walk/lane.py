@@ -57,7 +57,7 @@ class Lane:
         self.operator.start()
         if how is How.LATE:
             met = at_rest if trap.late_at_rest else lambda: trap.calls() > seen or at_rest()
-            until("the next process is at work, or done", met, seconds=30, every=0.05)
+            until("the next process is at work, or done", met, every=0.05)
             trap.let_arrive()
 
     def body(self, name: str) -> Json:

@@ -19,7 +19,7 @@ from tests.support.walk.claims import (
 from tests.support.walk.lane import Lane, lane
 from tests.support.walk.traps import How, Trap
 
-PATIENCE = 40.0
+PATIENCE = 80.0
 
 
 class What(StrEnum):

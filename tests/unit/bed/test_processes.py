@@ -25,15 +25,15 @@ def test_what_a_process_started_ends_with_it(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
     told = tmp_path / "child"
     processes.start("parent", ["sh", "-c", f"sleep 60 & echo $! > {told}; wait"])
-    until("the child is started", lambda: told.exists() and told.read_text().endswith("\n"), seconds=10)
+    until("the child is started", lambda: told.exists() and told.read_text().endswith("\n"))
     processes.end_all()
-    until("the child is ended", lambda: started_at(int(told.read_text())) is None, seconds=10)
+    until("the child is ended", lambda: started_at(int(told.read_text())) is None)
 
 
 def test_who_ignores_a_polite_end_is_killed(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
     one = processes.start("deaf", ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 60; done"])
-    until("it is deaf", lambda: "deaf" in processes.tail("deaf"), seconds=10)
+    until("it is deaf", lambda: "deaf" in processes.tail("deaf"))
     processes.end(one, patience=0.1)
     assert not one.alive
 
