@@ -12,6 +12,7 @@ from rotated_rds.model.secret import CURRENT, PENDING
 from rotated_rds.model.status import Kind
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
+from tests.support.alternating import admin_value
 from tests.support.databases import execute_as_root
 from tests.support.outages import another
 from tests.support.safety import EVERY_4_HOURS, FIRST, Scene
@@ -118,3 +119,14 @@ def test_C3_an_account_that_may_not_change_its_password_is_left_as_it_is(
     assert status.requests["rotate"].result == "Failed"
     assert scene.reason(Kind.ROTATION_READY) == Reason.PASSWORD_RESTRICTED
     assert scene.expect_one_credential() == current
+
+
+def test_C3_an_administrator_changes_what_the_user_may_not(bed: Bed, api: Api, namespace: str, postgres: Facts, aws: Facts) -> None:
+    scene = Scene.at(bed, api, namespace, postgres, aws)
+    admin = f"{namespace}/admin"
+    scene.secretsmanager.create_secret(Name=admin, SecretString=admin_value(postgres))
+    scene.begin(user={"adminSecretId": admin})
+    execute_as_root(postgres, f"ALTER ROLE \"{scene.user}\" SET rds.restrict_password_commands = 'on'")
+    assert scene.rotate("next").requests["rotate"].result == "Done"
+    assert scene.expect_one_credential() == scene.token("next")
+    assert not scene.logs_in(FIRST)

@@ -10,7 +10,7 @@ from rotated_rds.acts.alternating import AlternatingUsers
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
 from rotated_rds.acts.dependents import held_back, hold_facts
 from rotated_rds.acts.dual import DualPassword
-from rotated_rds.acts.single import SingleUser
+from rotated_rds.acts.single import SingleUser, by_administrator
 from rotated_rds.acts.view import Pass
 from rotated_rds.acts.way import Strategy, Turn, Way
 from rotated_rds.clients.databases import LoginRefused
@@ -212,6 +212,11 @@ def _set(one: Pass, change: Change, way: Way) -> Ended:
         if way.opener.admin:
             raise admin_refused(one, refused) from None
         return Ended(End.LATER, refused.reason, refused.message)
+    except Refused as no:  # before any change
+        instead = by_administrator(one, change.endpoint, way, no)
+        if instead is None:
+            raise
+        return _set(one, change, instead)
 
 
 def _conclude(one: Pass, state: SecretState, progress: InProgress, new: Credential | None, ended: Ended) -> Result[Current]:

@@ -1,11 +1,11 @@
 """Strategy SingleUser: one user whose password is replaced, by the user itself or by an administrator."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rotated_rds.acts.admin import Opener, administrator
 from rotated_rds.acts.view import Pass
-from rotated_rds.acts.way import Turn
+from rotated_rds.acts.way import Turn, Way
 from rotated_rds.clients.databases import Session
 from rotated_rds.model.credential import Credential, SecretValue, generate
 from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
@@ -83,6 +83,18 @@ def opener(turn: Turn) -> Opener:
         if admin:
             return administrator(one, endpoint, old.username)
     raise current_refused(turn, tried)
+
+
+def by_administrator(one: Pass, endpoint: Endpoint, way: Way, no: Refused) -> Way | None:
+    """The same change by the administrator that the spec names, where the user may not change its own password; None: nobody else may.
+
+    Raises Refused, Unavailable.
+    """
+    if no.reason is not Reason.PASSWORD_RESTRICTED or not isinstance(way, SinglePassword):
+        return None
+    if way.opener.admin or not one.spec.user.admin_secret_id:
+        return None
+    return replace(way, opener=administrator(one, endpoint, way.new.username))
 
 
 def current_refused(turn: Turn, tried: Login) -> Refused:
