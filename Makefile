@@ -7,7 +7,7 @@ UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-down test node check static unit chart function bed-up bed-down bed-status bench lock clean-cache
+.PHONY: help setup demo walk-through demo-down test node check static unit chart function bed-up bed-down bed-status bench lock clean-cache
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ setup: ## install and build what is missing: Debian packages, the virtual enviro
 
 demo: setup ## watch a real password rotate on this machine; KEEP=1 leaves it running
 	@$(IN) python -m tests.demo
+
+walk-through: setup ## AWS's thirteen-step walk-through by one kubectl apply, shown call by call; KEEP=1 leaves it running
+	@$(IN) python -m tests.demo walk-through
 
 demo-down: ## end what a kept demo left running
 	@$(IN) python -m tests.demo down

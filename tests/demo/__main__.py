@@ -1,9 +1,12 @@
-"""`python -m tests.demo [down]`: 0 when every claim held, 1 when one did not, 130 when interrupted. KEEP=1 leaves all running."""
+"""`python -m tests.demo [walk-through|down]`: 0 when every claim held, 1 when one did not, 130 when interrupted.
+
+KEEP=1 leaves all running.
+"""
 
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from tests.bed import build
@@ -13,25 +16,32 @@ from tests.bed.processes import BedError
 from tests.demo.claims import ClaimFailed, Claims
 from tests.demo.ending import the_end
 from tests.demo.mishaps import a_kill, a_wrong_password
-from tests.demo.scenery import NAME, Scenery
+from tests.demo.scenery import Scenery
 from tests.demo.screen import FAILED, HELD, Screen
 from tests.demo.story import a_rotation, an_application, one_resource, the_operator
+from tests.demo.walk import every_call, one_apply, thirteen_steps, what_is_left
 from tests.demo.watched import NotInTime
 
 BED = "demo"
-SCENES = (the_operator, one_resource, an_application, a_rotation, a_wrong_password, a_kill, the_end)
+Scenes = tuple[Callable[[Scenery], None], ...]
+STORY: Scenes = (the_operator, one_resource, an_application, a_rotation, a_wrong_password, a_kill, the_end)
+WALK: Scenes = (the_operator, one_apply, thirteen_steps, every_call, what_is_left)
+TITLES: dict[Scenes, str] = {
+    STORY: "rotated-rds demo: a real PostgreSQL password rotates under a real API server",
+    WALK: "rotated-rds: AWS's thirteen-step walk-through as one kubectl apply",
+}
 
 
 def main(words: Sequence[str]) -> int:
-    if list(words) not in ([], ["down"]):
-        sys.stderr.write("usage: python -m tests.demo [down]\n")
+    if list(words) not in ([], ["walk-through"], ["down"]):
+        sys.stderr.write("usage: python -m tests.demo [walk-through|down]\n")
         return 2
     signal.signal(signal.SIGTERM, _interrupt)
     screen = Screen()
     with held(BED, screen.say):
-        if words:
+        if words == ["down"]:
             return down(screen)
-        return demo(screen)
+        return demo(screen, WALK if words else STORY)
 
 
 def down(screen: Screen) -> int:
@@ -40,8 +50,8 @@ def down(screen: Screen) -> int:
     return 0
 
 
-def demo(screen: Screen) -> int:
-    """Play it; end every process afterwards, unless it is kept. After a failure the logs stay."""
+def demo(screen: Screen, scenes: Scenes) -> int:
+    """Play them; end every process afterwards, unless it is kept. After a failure the logs stay."""
     if exists(BED):
         screen.say("ending what an earlier demo left")
         Bed(BED).remove()
@@ -49,7 +59,7 @@ def demo(screen: Screen) -> int:
     kept = os.environ.get("KEEP", "") not in {"", "0"}
     code = 1
     try:
-        code = _played(bed, screen)
+        code = _played(bed, screen, scenes)
     except (ClaimFailed, NotInTime, BedError, AssertionError) as failure:
         screen.say(f"FAILED: {failure}", FAILED)
         screen.say(f"logs: {bed.folder / 'log'}, the operator's is rotated-rds-*.log")
@@ -64,12 +74,12 @@ def demo(screen: Screen) -> int:
     return code
 
 
-def _played(bed: Bed, screen: Screen) -> int:
-    screen.heading("rotated-rds demo: a real PostgreSQL password rotates under a real API server")
+def _played(bed: Bed, screen: Screen, scenes: Scenes) -> int:
+    screen.heading(TITLES[scenes])
     claims = Claims(screen)
     scenery = Scenery(bed, screen, claims)
     screen.say(scenery.parts())
-    for scene in SCENES:
+    for scene in scenes:
         scene(scenery)
     screen.space()
     screen.say(f"all {len(claims.held)} claims were checked and held", HELD)
@@ -80,8 +90,8 @@ def _go_on(screen: Screen, bed: Bed) -> None:
     screen.heading("Keep looking")
     for line in (
         f"export KUBECONFIG={admin_kubeconfig(bed)} PATH={build.program('kubectl').parent}:$PATH",
-        f"kubectl get rrs; kubectl describe rrs {NAME}; kubectl get events",
-        f"kubectl annotate rrs {NAME} --overwrite rotated-rds.io/rotate=again",
+        "kubectl get rrs; kubectl describe rrs; kubectl get events",
+        "kubectl annotate rrs --all --overwrite rotated-rds.io/rotate=again",
         "make demo-down",
     ):
         screen.say(line, "$")

@@ -4,21 +4,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.demo.scenery import NAME, Scenery
+from tests.demo.scenery import Scenery
 from tests.support.databases import logged
 
 
 def the_end(scenery: Scenery) -> None:
     """Search, then show what was measured."""
     scenery.screen.heading("7  What is left behind")
-    scenery.password()
-    passwords = set(scenery.passwords)
-    found = sorted({place for place, text in _written(scenery) for password in passwords if password in text})
-    scenery.claims.check(
-        f"none of this run's {len(passwords)} passwords stands in any log, Event, status, metric or on this screen",
-        not found,
-        ", ".join(found),
-    )
+    nothing_leaked(scenery)
     tally, calls = scenery.logins(), scenery.aws.control.counts()
     scenery.figures += [
         ("log-ins tried by the simulated application", str(tally.logins + tally.failed)),
@@ -28,12 +21,24 @@ def the_end(scenery: Scenery) -> None:
     scenery.screen.table(scenery.figures)
 
 
+def nothing_leaked(scenery: Scenery) -> None:
+    """Every password of this run, looked for wherever it could stand."""
+    scenery.password()
+    passwords = set(scenery.passwords)
+    found = sorted({place for place, text in _written(scenery) for password in passwords if password in text})
+    scenery.claims.check(
+        f"none of this run's {len(passwords)} passwords stands in any log, Event, status, metric or on this screen",
+        not found,
+        ", ".join(found),
+    )
+
+
 def _written(scenery: Scenery) -> Iterator[tuple[str, str]]:
     """Every place that a password could have leaked to, and its text."""
     for log in sorted((scenery.bed.folder / "log").iterdir()):
         yield f"log {log.name}", Path(log).read_text(errors="replace")
     yield "PostgreSQL's log", logged(scenery.database)
-    yield "Events", json.dumps(scenery.cluster.events(NAME))
-    yield "the resource", json.dumps(scenery.cluster.resource(NAME))
+    yield "Events", json.dumps(scenery.cluster.events(scenery.name))
+    yield "the resource", json.dumps(scenery.cluster.resource(scenery.name))
     yield "metrics", json.dumps(scenery.operator.metrics())
     yield "the screen", "\n".join(scenery.screen.lines)

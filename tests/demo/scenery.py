@@ -29,11 +29,16 @@ SECRET_ID = f"{NAMESPACE}/{NAME}"
 
 @dataclass
 class Scenery:
-    """What the scenes play with. aws: as the operator; person: as somebody with a console. passwords: every one of this run."""
+    """What the scenes play with. aws: as the operator; person: as somebody with a console. passwords: every one of this run.
+
+    name: the resource's, and its Secret's; secret_id: its AWS secret.
+    """
 
     bed: Bed
     screen: Screen
     claims: Claims
+    name: str = NAME
+    secret_id: str = SECRET_ID
     passwords: list[str] = field(default_factory=list[str])
     figures: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
@@ -64,7 +69,7 @@ class Scenery:
 
     def watch(self) -> None:
         """From now on every change of the resource is seen."""
-        self.watched = Watched(self.api, self.cluster.path("rotatedrdssecrets"), NAME)
+        self.watched = Watched(self.api, self.cluster.path("rotatedrdssecrets"), self.name)
 
     def type(self, *words: str) -> None:
         """A person's kubectl, shown as it is run."""
@@ -76,8 +81,8 @@ class Scenery:
         return total(self.place)
 
     def secret(self) -> dict[str, Any]:
-        found = self.cluster.secret(NAME)
-        assert found is not None, f"there is no Secret {NAME}"
+        found = self.cluster.secret(self.name)
+        assert found is not None, f"there is no Secret {self.name}"
         return found
 
     def published(self) -> str:
@@ -86,7 +91,7 @@ class Scenery:
 
     def password(self) -> str:
         """The Secret's password."""
-        return self.known(self.cluster.content(NAME)["password"])
+        return self.known(self.cluster.content(self.name)["password"])
 
     def known(self, password: str) -> str:
         """One more password for the search at the end."""
@@ -98,10 +103,10 @@ class Scenery:
 
     def versions(self) -> dict[str, list[str]]:
         """Every version of the AWS secret, with its labels."""
-        found = self.person.secretsmanager().list_secret_version_ids(SecretId=SECRET_ID, IncludeDeprecated=True)
+        found = self.person.secretsmanager().list_secret_version_ids(SecretId=self.secret_id, IncludeDeprecated=True)
         return {one.get("VersionId", ""): one.get("VersionStages", []) for one in found["Versions"]}
 
     def current(self) -> tuple[str, dict[str, Any]]:
         """AWSCURRENT's version id and its value."""
-        found = self.person.secretsmanager().get_secret_value(SecretId=SECRET_ID)
+        found = self.person.secretsmanager().get_secret_value(SecretId=self.secret_id)
         return found["VersionId"], json.loads(found["SecretString"])

@@ -8,7 +8,7 @@ from tests.bed import kubelet
 from tests.bed.application import Tally, tallies
 from tests.bed.processes import until
 from tests.demo.follow import follow
-from tests.demo.scenery import DEPLOYMENT, NAME, NAMESPACE, REPLICAS, SECRET_ID, USER, Scenery
+from tests.demo.scenery import DEPLOYMENT, NAME, NAMESPACE, REPLICAS, USER, Scenery
 from tests.demo.watched import Json, Seen
 from tests.support.databases import new_user
 from tests.support.releases import HOME, install
@@ -19,7 +19,8 @@ def the_operator(scenery: Scenery) -> None:
     scenery.screen.heading("1  The operator, as a process of its own")
     install(scenery.api)
     queue = scenery.person.change_queue("demo", f"{NAMESPACE}/")
-    scenery.operator.environment = {"ROTATED_RDS_QUEUE_URL": queue.url, "ROTATED_RDS_MIN_ROTATION_INTERVAL": "1s"}
+    settings = {"QUEUE_URL": queue.url, "MIN_ROTATION_INTERVAL": "1s", "STACK_ROLE": "stacks"}
+    scenery.operator.environment = {f"ROTATED_RDS_{name}": text for name, text in settings.items()}
     begun = time.monotonic()
     with scenery.screen.awaiting(lambda: "the operator starts"):
         scenery.operator.start().ready()
@@ -110,10 +111,10 @@ def is_done(seen: Seen, text: str) -> bool:
 def agrees(scenery: Scenery, seen: Seen) -> None:
     """One credential everywhere."""
     version, value = scenery.current()
-    content = scenery.cluster.content(NAME)
+    content = scenery.cluster.content(scenery.name)
     same = version == seen.version == scenery.published() and value["password"] == content["password"]
-    scenery.claims.check(f"AWS secret {SECRET_ID} and Secret {NAME} hold the same version, {version[:8]}", same)
-    scenery.claims.check(f"PostgreSQL takes what Secret {NAME} holds", scenery.logs_in(scenery.password()))
+    scenery.claims.check(f"AWS secret {scenery.secret_id} and Secret {scenery.name} hold the same version, {version[:8]}", same)
+    scenery.claims.check(f"PostgreSQL takes what Secret {scenery.name} holds", scenery.logs_in(scenery.password()))
 
 
 def fresh(scenery: Scenery, before: dict[str, list[str]]) -> list[str]:

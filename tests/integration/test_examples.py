@@ -15,11 +15,13 @@ from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.bed.kubectl import Kubectl
 from tests.bed.paths import REPO
+from tests.support import walkthrough
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in, new_user
 from tests.support.operators import Operator, running
 from tests.support.releases import install
 from tests.support.resources import Cluster, merged
+from tests.support.walkthrough import Aftermath
 
 Json = dict[str, Any]
 FILES = sorted((REPO / "examples").glob("*.yaml"))
@@ -135,13 +137,21 @@ def test_aws_rotates_with_the_function_and_schedule_of_the_example(shop: Shop) -
     assert (rules.get("ScheduleExpression"), rules.get("Duration")) == ("rate(30 days)", "3h")
 
 
-def test_aws_s_own_function_is_made_by_a_stack(shop: Shop) -> None:
-    name = shop.apply("hosted-lambda.yaml")
+def test_the_walk_through_s_thirteen_steps_are_one_file_and_its_stack_goes_with_it(shop: Shop) -> None:
+    keys, own = shop.aws.client("kms"), {"name": f"shop/{shop.user}"}
+    keys.create_alias(AliasName="alias/orders", TargetKeyId=keys.create_key()["KeyMetadata"]["KeyId"])
+    name = shop.apply("walk-through.yaml", secret=own)
     shop.rotated(name)
-    stack = shop.aws.client("cloudformation").describe_stacks(StackName="rotated-rds-rotate-orders")["Stacks"][0]
-    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    spec = shop.cluster.resource(name)["spec"]
+    after = Aftermath(Aws(shop.aws.facts), spec, shop.aws.control.calls())
+    assert len(walkthrough.STEPS) == 13
+    for step in walkthrough.STEPS:
+        assert after.complete(step), step.console
+        assert step.seen(after) == step.wanted(after), step.console
     shop.cluster.delete(name)
     shop.cluster.expect("it is gone", lambda: shop.cluster.api.get(shop.cluster.path("rotatedrdssecrets", name)) is None)
+    stacks = shop.aws.client("cloudformation").describe_stacks()["Stacks"]
+    assert after.stack["StackId"] not in {one["StackId"] for one in stacks}
 
 
 def test_another_s_secret_is_followed_and_never_written(shop: Shop) -> None:

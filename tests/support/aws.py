@@ -193,7 +193,7 @@ class Control:
         return self.ask("GET", "calls", since=1 << 60, caller=self.caller)["counts"]
 
     def calls(self, since: int = 0) -> list[Json]:
-        """The log, in order: number, time, service, operation, caller, secrets, code, seconds."""
+        """The log, in order: number, time, service, operation, caller, secrets, code, seconds, asked (parameters, never a value)."""
         return self.ask("GET", "calls", since=since, caller=self.caller)["log"]
 
     def reset(self) -> None:

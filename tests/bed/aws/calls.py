@@ -10,6 +10,7 @@ from email.message import Message
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.bed.aws import parameters
 from tests.bed.aws.secret import names_of
 
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/[^/]+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
@@ -66,7 +67,10 @@ def _secrets(service: str, body: bytes) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One call in the log. code: AWS's error code, `OK`, or `lost` for an answer that was cut off."""
+    """One call in the log. code: AWS's error code, `OK`, or `lost` for an answer that was cut off.
+
+    asked: its parameters by name, as far as parameters.py shows them.
+    """
 
     number: int
     time: float
@@ -76,6 +80,7 @@ class Entry:
     secrets: tuple[str, ...]
     code: str
     seconds: float
+    asked: dict[str, Any]
 
 
 @dataclass
@@ -87,13 +92,15 @@ class Journal:
     _written: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def write(self, call: Call, code: str, began: float) -> None:
+    def write(self, call: Call, code: str, began: float, body: bytes = b"") -> None:
         """began: `time.time()` when the request came in."""
+        asked = parameters.shown(body)
         with self._lock:
             self._written += 1
             self._counts[call.name, code, call.caller] += 1
             seconds = round(time.time() - began, 6)
-            self._log.append(Entry(self._written, began, call.service, call.operation, call.caller, call.secrets, code, seconds))
+            entry = Entry(self._written, began, call.service, call.operation, call.caller, call.secrets, code, seconds, asked)
+            self._log.append(entry)
 
     def shown(self, since: int, caller: str | None) -> dict[str, Any]:
         """Counts since they were cleared, and the log's entries after number `since`; of one caller when named."""

@@ -45,7 +45,7 @@ class Gateway:
         answer = self._struck(asked, call, key, self.board.striking(call))
         if call.operation.startswith("AssumeRole") and answer is not None and (key := _NEW_KEY.search(answer.body)):
             self._assumed[key[1].decode()] = call.caller
-        self.journal.write(call, "lost" if answer is None else code_of(answer), began)
+        self.journal.write(call, "lost" if answer is None else code_of(answer), began, asked.body)
         return answer
 
     def counted_as(self, key: str, caller: str) -> None:
