@@ -39,7 +39,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Claim:
-    """A test that carries numbers in its name. file: from the repository's root."""
+    """A test. file: from the repository's root; numbers: of the rules that its name carries."""
 
     file: str
     name: str
@@ -54,18 +54,23 @@ def rules() -> list[Rule]:
 
 
 @cache
-def claims() -> list[Claim]:
-    """Every test function with a rule's number, but those that are set aside: they hold nothing."""
+def every_test() -> list[Claim]:
+    """Every test function, but those that are set aside: they hold nothing."""
     return [claim for path in sorted((REPO / "tests").rglob("test_*.py")) for claim in _claims_in(path)]
+
+
+@cache
+def claims() -> list[Claim]:
+    """Those with a rule's number."""
+    return [claim for claim in every_test() if claim.numbers]
 
 
 def _claims_in(path: Path) -> Iterator[Claim]:
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
             continue
-        claim = Claim(path.relative_to(REPO).as_posix(), node.name)
-        if claim.numbers and not any(_set_aside(decorator) for decorator in node.decorator_list):
-            yield claim
+        if not any(_set_aside(decorator) for decorator in node.decorator_list):
+            yield Claim(path.relative_to(REPO).as_posix(), node.name)
 
 
 def _set_aside(decorator: ast.expr) -> bool:

@@ -20,9 +20,7 @@ Json = dict[str, Any]
 
 FILE = REPO / "examples" / "walk-through.yaml"
 PAGE = REPO / "docs" / "walk-through.md"
-HEAD = (
-    "| | in the console | in the file, under `spec` | the operator's calls | what AWS says afterwards |\n| --- | --- | --- | --- | --- |\n"
-)
+HEAD = "| | in the console | under `spec` | the operator's calls | where AWS says so afterwards |\n| --- | --- | --- | --- | --- |\n"
 
 
 def documents() -> list[Json]:

@@ -1,6 +1,7 @@
 """`rotated-rds policy`: JSON on stdout and nothing else there, what it comes to on stderr, mistakes named with the mend."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from click.testing import CliRunner, Result
 from rotated_rds.__main__ import main
 from rotated_rds.model.iam import policy
 from rotated_rds.model.policies import Request, Site, by_prefix
+from rotated_rds.model.spec import Method
 from tests.bed.aws.iam import read
+from tests.bed.paths import REPO
 
 SITE = ("--region", "eu-west-1", "--account", "123456789012")
 RESOURCE = {
@@ -49,6 +52,22 @@ def test_the_summary_counts_and_warns_on_stderr() -> None:
     actions = {action for rule in read(json.loads(result.stdout)) for action in rule.actions}
     assert lines[0].startswith(f"# {len(actions)} actions in ")
     assert [word for word in ("--secret-prefix", "--cluster-name", "--function", "--account") if word not in result.stderr] == []
+
+
+CHOOSING = [
+    line.partition("#")[0] for line in (REPO / "docs" / "choosing.md").read_text().splitlines() if line.startswith("rotated-rds policy")
+]
+
+
+@pytest.mark.parametrize("line", CHOOSING)
+def test_a_command_of_the_page_that_helps_to_choose_prints_a_policy(line: str) -> None:
+    words = shlex.split(line)[2:]
+    common = [] if "…" not in words else [*SITE, "--secret-prefix", "prod/", "--cluster-name", "prod"]
+    assert printed(run(*(word for word in words if word != "…"), *common))["Statement"]
+
+
+def test_the_page_that_helps_to_choose_has_a_command_for_each_method() -> None:
+    assert {method for line in CHOOSING for method in Method if f"--method {method.value} " in line} == set(Method)
 
 
 def test_a_narrow_policy_brings_no_warning() -> None:
