@@ -155,7 +155,7 @@ def gone(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("kind", "code"), [("lost", None), ("error", "InternalFailure")])
-def test_a_killed_operator_makes_one_stack_and_e4_leaves_none(scene: Scene, kind: str, code: str | None) -> None:
+def test_a_killed_operator_makes_one_stack_and_E4_leaves_none(scene: Scene, kind: str, code: str | None) -> None:
     more = {"service": "cloudformation", **({"code": code} if code else {})}
     for operation in ("CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
         scene.aws.control.fault(kind, operation, **more)

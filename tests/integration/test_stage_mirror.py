@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from rotated_rds.clients.apiserver import Conflict
 from rotated_rds.model.resource import MANAGER
 from rotated_rds.model.status import Kind
 from tests.support.scene import FIRST, LOOK, Scene, reason, said
@@ -177,6 +178,19 @@ def test_G1_somebody_else_s_secret_is_never_touched(scene: Scene) -> None:
     assert f"rotated-rds.io/adopt={scene.name}" in said(status, Kind.MIRRORED).message
     assert scene.cluster.secret(scene.name) == before
     assert len(scene.events("TargetConflict")) == 1
+
+
+def test_G1_a_secret_that_somebody_makes_between_our_look_and_our_first_write_is_theirs(scene: Scene) -> None:
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "theirs", "namespace": scene.cluster.namespace},
+        "data": {"password": encoded("ours")},
+    }
+    scene.cluster.given_secret("theirs", {"password": "theirs"})
+    with pytest.raises(Conflict):
+        scene.passes.world.kubernetes.create_secret(manifest)
+    assert scene.cluster.content("theirs") == {"password": "theirs"}
 
 
 def test_G1_a_secret_is_handed_over_by_its_annotation(scene: Scene) -> None:

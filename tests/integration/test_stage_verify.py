@@ -91,6 +91,19 @@ def test_B5_a_refusal_while_a_younger_AWSPENDING_stands_is_a_rotation_under_way(
     assert said(status, Kind.STALLED).reason == "LoginFailed"
 
 
+def test_B5_no_rotation_of_the_clock_begins_on_a_credential_that_is_refused(scene: Scene) -> None:
+    """The user could not change its own password; and somebody may have locked a leaked one out on purpose (E3)."""
+    scene.given_ready(rotation={"schedule": "rate(4 hours)", "window": "2h"})
+    before = scene.current()
+    set_password(scene.database, scene.user, SECOND)
+    scene.later(hours=7)
+    status = scene.settle()
+    assert reason(status, Kind.ROTATION_READY) == "False LoginFailed"
+    assert verified(status) == "False LoginFailed"
+    assert (scene.current(), scene.calls("PutSecretValue")) == (before, 0)
+    assert can_log_in(scene.database, scene.user, SECOND)
+
+
 def test_sync_tries_the_login_again_at_once(scene: Scene) -> None:
     scene.given_ready()
     set_password(scene.database, scene.user, SECOND)

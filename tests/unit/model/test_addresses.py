@@ -27,7 +27,7 @@ from rotated_rds.model.addresses import address_of, guarded
         pytest.param("db.example", id="what is no address proves nothing"),
     ],
 )
-def test_g4_an_address_without_a_database_is_guarded(address: str) -> None:
+def test_G4_an_address_without_a_database_is_guarded(address: str) -> None:
     assert guarded(address)
 
 

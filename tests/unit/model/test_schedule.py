@@ -33,7 +33,7 @@ def november(text: str) -> datetime:
     return at(f"2026-11-{text}")
 
 
-def test_f1_a_rate_counts_from_the_window_start_so_it_does_not_creep() -> None:
+def test_F1_a_rate_counts_from_the_window_start_so_it_does_not_creep() -> None:
     schedule = parse("rate(10 days)", None)
     late_in_the_day = at("2026-11-24T23:50")
     assert schedule.after(late_in_the_day).start == at("2026-12-04T00:00")
@@ -63,7 +63,7 @@ def test_f1_a_rate_counts_from_the_window_start_so_it_does_not_creep() -> None:
         pytest.param(("cron(0 8 ? * MON *)", "2h"), "23T08:40", "23T09", ("30T08", "30T10"), id="a success inside the window uses it up"),
     ],
 )
-def test_f1_where_the_next_rotation_belongs(schedule: tuple[str, str | None], last: str, now: str, expected: tuple[str, str]) -> None:
+def test_F1_where_the_next_rotation_belongs(schedule: tuple[str, str | None], last: str, now: str, expected: tuple[str, str]) -> None:
     window = parse(*schedule).next_window(november(last), at("2020-01-01T00:00"), november(now))
     assert window == Window(november(expected[0]), november(expected[1]))
 

@@ -171,7 +171,7 @@ def test_a_rule_adds_what_it_names(rule: str, check: Check) -> None:
         pytest.param('["other.example"]', "db.example", ["fe80::1%eth0"], False, id="an entry for another name"),
     ],
 )
-def test_g4_a_guarded_address_needs_an_exact_entry_in_either_mode(
+def test_G4_a_guarded_address_needs_an_exact_entry_in_either_mode(
     mode: Mode, hosts: str, host: str, addresses: list[str], fine: bool
 ) -> None:
     given = permit(f'{{mode: {mode}, rules: [{{namespaces: ["*"], hosts: {hosts}}}]}}')
