@@ -41,7 +41,7 @@ class Pasted:
             paste(self.scene.database, starting(PAGE, title), {**names, **user})
 
     def root(self, *statements: str) -> None:
-        words = {"user": f"'{self.scene.user}'@'%'", "role": self.role}
+        words = {"user": f"'{self.scene.user}'@'%'", "role": self.role, "master": f"{self.scene.database['admin_user']}@'%'"}
         for statement in statements:
             execute_as_root(self.scene.database, statement.format(**words), database="app")
 
@@ -53,7 +53,7 @@ class Pasted:
             return
         to = " FOR " if engine == "mariadb" else " TO "
         self.root("REVOKE ALL ON app.* FROM {user}", "GRANT SELECT, INSERT, UPDATE, DELETE ON app.* TO {user}")
-        paste(self.scene.database, ("CREATE ROLE app_role",), {"app_role": self.role})
+        self.root("CREATE ROLE {role}", "GRANT {role} TO {master} WITH ADMIN OPTION")
         self.root("GRANT {role} TO {user}", f"SET DEFAULT ROLE {{role}}{to}{{user}}")
 
     def ready(self, *, admin: bool = True, **spec: Any) -> None:
@@ -68,8 +68,11 @@ class Pasted:
 
     def drop(self) -> None:
         drop_pair(self.scene)
-        for name in (self.rotator, self.role):
-            drop_user(self.scene.database, name)
+        drop_user(self.scene.database, self.rotator)
+        if self.scene.database["engine"] == "postgres":
+            drop_user(self.scene.database, self.role)
+        else:
+            self.root("DROP ROLE IF EXISTS {role}")
 
 
 Made = Callable[[str], Pasted]

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
@@ -43,8 +43,12 @@ _STATEMENT_LIMIT = {
 def locked(
     endpoint: Endpoint, username: str, password: SecretStr, addresses: Sequence[str], deadline: Deadline, *, user: str, admin: bool
 ) -> Generator["MySQLSession"]:
-    """Open a session that holds the user's lock. Raises what `databases.session` says."""
-    login, line = open_line(endpoint, username, password.get_secret_value(), addresses, deadline)
+    """Open a session that holds the user's lock. Raises what `databases.session` says.
+
+    The lock is the whole server's, so an administrator needs no right on the applications' database, and is in none.
+    """
+    where = replace(endpoint, database=None) if admin else endpoint
+    login, line = open_line(where, username, password.get_secret_value(), addresses, deadline)
     if line is None:
         raise not_logged_in(endpoint, username, login)
     try:
