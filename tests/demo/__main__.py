@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 
 from tests.bed import build
@@ -19,17 +20,30 @@ from tests.demo.mishaps import a_kill, a_wrong_password
 from tests.demo.scenery import Scenery
 from tests.demo.screen import FAILED, HELD, Screen
 from tests.demo.story import a_rotation, an_application, one_resource, the_operator
-from tests.demo.walk import every_call, one_apply, thirteen_steps, what_is_left
+from tests.demo.walk import REGION, every_call, one_apply, thirteen_steps, what_is_left
 from tests.demo.watched import NotInTime
 
 BED = "demo"
-Scenes = tuple[Callable[[Scenery], None], ...]
-STORY: Scenes = (the_operator, one_resource, an_application, a_rotation, a_wrong_password, a_kill, the_end)
-WALK: Scenes = (the_operator, one_apply, thirteen_steps, every_call, what_is_left)
-TITLES: dict[Scenes, str] = {
-    STORY: "rotated-rds demo: a real PostgreSQL password rotates under a real API server",
-    WALK: "rotated-rds: AWS's thirteen-step walk-through as one kubectl apply",
-}
+
+
+@dataclass(frozen=True)
+class Play:
+    """Scenes in order. region: of AWS, where it is not the bed's own."""
+
+    title: str
+    scenes: tuple[Callable[[Scenery], None], ...]
+    region: str | None = None
+
+
+STORY = Play(
+    "rotated-rds demo: a real PostgreSQL password rotates under a real API server",
+    (the_operator, one_resource, an_application, a_rotation, a_wrong_password, a_kill, the_end),
+)
+WALK = Play(
+    "rotated-rds: AWS's walk-through of thirteen steps as one kubectl apply",
+    (the_operator, one_apply, thirteen_steps, every_call, what_is_left),
+    REGION,
+)
 
 
 def main(words: Sequence[str]) -> int:
@@ -50,8 +64,8 @@ def down(screen: Screen) -> int:
     return 0
 
 
-def demo(screen: Screen, scenes: Scenes) -> int:
-    """Play them; end every process afterwards, unless it is kept. After a failure the logs stay."""
+def demo(screen: Screen, play: Play) -> int:
+    """Play it; end every process afterwards, unless it is kept. After a failure the logs stay."""
     if exists(BED):
         screen.say("ending what an earlier demo left")
         Bed(BED).remove()
@@ -59,7 +73,7 @@ def demo(screen: Screen, scenes: Scenes) -> int:
     kept = os.environ.get("KEEP", "") not in {"", "0"}
     code = 1
     try:
-        code = _played(bed, screen, scenes)
+        code = _played(bed, screen, play)
     except (ClaimFailed, NotInTime, BedError, AssertionError) as failure:
         screen.say(f"FAILED: {failure}", FAILED)
         screen.say(f"logs: {bed.folder / 'log'}, the operator's is rotated-rds-*.log")
@@ -74,12 +88,12 @@ def demo(screen: Screen, scenes: Scenes) -> int:
     return code
 
 
-def _played(bed: Bed, screen: Screen, scenes: Scenes) -> int:
-    screen.heading(TITLES[scenes])
+def _played(bed: Bed, screen: Screen, play: Play) -> int:
+    screen.heading(play.title)
     claims = Claims(screen)
-    scenery = Scenery(bed, screen, claims)
+    scenery = Scenery(bed, screen, claims, region=play.region)
     screen.say(scenery.parts())
-    for scene in scenes:
+    for scene in play.scenes:
         scene(scenery)
     screen.space()
     screen.say(f"all {len(claims.held)} claims were checked and held", HELD)

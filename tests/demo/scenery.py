@@ -31,7 +31,7 @@ SECRET_ID = f"{NAMESPACE}/{NAME}"
 class Scenery:
     """What the scenes play with. aws: as the operator; person: as somebody with a console. passwords: every one of this run.
 
-    name: the resource's, and its Secret's; secret_id: its AWS secret.
+    name: the resource's, and its Secret's; secret_id: its AWS secret; region: another than the bed's.
     """
 
     bed: Bed
@@ -39,6 +39,7 @@ class Scenery:
     claims: Claims
     name: str = NAME
     secret_id: str = SECRET_ID
+    region: str | None = None
     passwords: list[str] = field(default_factory=list[str])
     figures: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
@@ -47,7 +48,9 @@ class Scenery:
         self.api = Api(admin_kubeconfig(self.bed))
         self.kubectl = Kubectl(admin_kubeconfig(self.bed))
         self.cluster = Cluster(self.api, NAMESPACE)
-        self.aws, self.person = Aws(self.bed.facts()["aws"]), Aws(self.bed.facts()["aws"])
+        facts = self.bed.facts()["aws"]
+        facts = {**facts, "region": self.region or facts["region"]}
+        self.aws, self.person = Aws(facts), Aws(facts)
         self.operator = Operator(self.bed, self.aws, (), release=HOME)
         self.place = kubelet.folder(self.bed, NAMESPACE)
 
