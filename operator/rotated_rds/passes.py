@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rotated_rds import metrics
-from rotated_rds.acts import cleanup, steady
+from rotated_rds.acts import cleanup, leave, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.apiserver import Conflict, Gone
 from rotated_rds.clients.events import Recorder
 from rotated_rds.clients.world import World
-from rotated_rds.model import holds, rollback, rotation
+from rotated_rds.model import handover, holds, rollback, rotation
 from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.leaving import unfit
 from rotated_rds.model.notices import notices
 from rotated_rds.model.resource import FINALIZER, Key, Resource, read_resource, spec_in_force
 from rotated_rds.model.secret import SecretState
-from rotated_rds.model.spec import Method, Spec, Strategy
 from rotated_rds.model.status import Kind, Notice, Status
 from rotated_rds.reconcile import Reconciled, leaving, reconcile, refused, untouched
 
@@ -94,9 +94,9 @@ class Passes:
         spec = spec_in_force(resource, before)
         if spec is None:
             return refused(before, resource.fault or Refused(Reason.INVALID_SPEC, "spec: missing"), resource.generation, now)
-        if (fault := method_changed(spec, before) or strategy_changed(spec, before)) is not None:
+        if (fault := handover.unfit(spec, before) or unfit(spec, before)) is not None:
             return refused(before, fault, resource.generation, now)
-        one = Pass(self.world, resource, spec, before, now, listed=hint.listed, clock=self.clock, noticed_at=hint.moved_at)
+        one = leave.begin(Pass(self.world, resource, spec, before, now, listed=hint.listed, clock=self.clock, noticed_at=hint.moved_at))
         if spec.suspend and not under_way(before):
             return untouched(one)
         request = None if spec.suspend or resource.deleting else resource.new_request(before)
@@ -108,7 +108,7 @@ class Passes:
         before = one.before
         if one.request or before.rotation.in_progress or before.rotation.held_back or before.version_id is None:
             return True
-        if steady.in_doubt(one) or rollback.failed_rollout(one.spec, before) is not None:
+        if one.towards is not None or steady.in_doubt(one) or rollback.failed_rollout(one.spec, before) is not None:
             return True
         if before.rotation.retained and holds.is_over(before, one.spec.rotation.grace_period, one.now):
             return True
@@ -170,33 +170,6 @@ def is_pressing(body: Body, now: datetime) -> bool:
         return resource.spec is not None and rotation.in_window(resource, resource.spec, before, now)
     except Refused:
         return False  # a schedule that cannot be read
-
-
-def method_changed(spec: Spec, before: Status) -> Refused | None:
-    """To RDS's own password, or from it, a live resource does not change: its secret is another one (SAFETY.md E6)."""
-    began_as = before.rotation.method
-    if began_as is None or began_as == spec.method:
-        return None
-    if began_as == Method.HOSTED_LAMBDA and spec.method is not Method.OPERATOR:  # whose stack is taken away on the way
-        return Refused(Reason.INVALID_SPEC, f"spec.rotation.method: from {began_as} to Operator first, then to {spec.method}")
-    if Method.RDS_MANAGED not in (began_as, spec.method):
-        return None
-    return Refused(
-        Reason.INVALID_SPEC,
-        f"spec.rotation.method: a change from {began_as} to {spec.method} is not carried out by this version of the operator; set it back",
-    )
-
-
-def strategy_changed(spec: Spec, before: Status) -> Refused | None:
-    """Two users cannot become one yet, as the clone may be in use; two passwords become one before two users (SAFETY.md E4)."""
-    began_as, wanted = before.rotation.strategy, spec.rotation.strategy
-    if began_as == Strategy.ALTERNATING_USERS and wanted is not Strategy.ALTERNATING_USERS:
-        mend = "is not carried out by this version of the operator; set it back"
-    elif began_as == Strategy.DUAL_PASSWORD and wanted is Strategy.ALTERNATING_USERS:
-        mend = f"would leave a second password behind; set {Strategy.SINGLE_USER} until status.rotation.retained is gone"
-    else:
-        return None
-    return Refused(Reason.INVALID_SPEC, f"spec.rotation.strategy: a change from {began_as} to {wanted} {mend}")
 
 
 def under_way(before: Status) -> bool:

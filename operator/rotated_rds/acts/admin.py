@@ -39,6 +39,8 @@ def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:
 
 def find_admin(secrets: SecretsManager, secret_id: str) -> SecretState:
     """Describe the administrator's secret, before its value is read. Raises Refused, Unavailable."""
+    if not secret_id:
+        raise Refused(Reason.ADMIN_INSUFFICIENT, f"{_FIELD}: needed as long as two users take turns; put it back")
     state = secrets.describe(secret_id)
     if state is None or state.deleted_at:
         raise Refused(Reason.ADMIN_MISMATCH, f"{_FIELD}: there is no AWS secret {secret_id!r}; name the administrator's secret")

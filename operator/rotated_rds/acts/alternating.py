@@ -81,11 +81,20 @@ class OtherUser:
                     f"the database has a user {clone!r} that no version of this secret names, so it is somebody's: "
                     "drop or rename it, or store its credential as a version of the secret",
                 )
-            session.check(clone)
+            self._check_clone(session)
         both = session.pair(pair)
         both.check()
         if self.new.username == pair.base and (no := self._lost(session)) is not None:
             raise no
+
+    def _check_clone(self, session: Session) -> None:
+        """A clone whose turn it is may be locked, as it was when the strategy was left: it is made like the base (SAFETY.md E4)."""
+        try:
+            session.check(self.pair.clone)
+        except Refused as no:
+            locked = no.reason is Reason.ACCOUNT_UNUSABLE and session.pair(self.pair).is_locked()
+            if not locked or self.new.username != self.pair.clone:
+                raise
 
     def prepare(self, session: Session) -> None:
         self.check(session)
@@ -120,11 +129,11 @@ class OtherUser:
 
     def _of(self, user: str, *, but: str | None = None) -> Credential | None:
         """The newest version of this secret that names a user."""
-        return _newest_of(self.one.secrets, self.state, user, but)
+        return newest_of(self.one.secrets, self.state, user, but)
 
 
-def _newest_of(secrets: SecretsManager, state: SecretState, user: str, but: str | None) -> Credential | None:
-    """Labelled or not: AWSPREVIOUS is looked at first, as it most often is."""
+def newest_of(secrets: SecretsManager, state: SecretState, user: str, but: str | None = None) -> Credential | None:
+    """The newest version that names a user, labelled or not: AWSPREVIOUS is looked at first, as it most often is. but: not this one."""
     made = sorted(secrets.versions(state.arn), key=lambda one: (one.id == state.previous, one.created), reverse=True)
     for version in (one.id for one in made if one.id != but):
         try:

@@ -26,7 +26,7 @@ def settle(one: Pass, endpoint: Endpoint, state: SecretState) -> Result[Current]
     version, current = _retained(one, state), state.current or ""
     if version is None:
         return None
-    if not _is_free(one, state):
+    if needed(one, state) is not None:
         ends = holds.grace_ends(one.before, one.spec.rotation.grace_period)
         return report.idle(one, current, by=ends if ends and ends > one.now else one.now + _AGAIN, retained=version)
     try:
@@ -43,15 +43,22 @@ def _retained(one: Pass, state: SecretState) -> str | None:
     labelled = state.holder(PRIMARY)
     if labelled is None:
         return None
-    if not dual.is_dual(one.spec):
+    if _is_left(one):
         return one.before.rotation.retained or labelled  # whoever leaves the strategy takes the label off, and discards first (E4)
     return one.before.rotation.retained or (state.previous if one.before.version_id is None else None)
 
 
-def _is_free(one: Pass, state: SecretState) -> bool:
-    """Whether nobody needs the password before (SAFETY.md D3)."""
-    unready = any(known.state in ("Pending", "Rolling", "Failed") for known in one.before.workloads)
-    return not unready and dependents.in_use(one, state).why(one.now) is None
+def _is_left(one: Pass) -> bool:
+    """Whether the spec asks for another strategy."""
+    return one.towards is not None or not dual.is_dual(one.spec)
+
+
+def needed(one: Pass, state: SecretState) -> str | None:
+    """Why the credential before is still needed; None: nobody needs it (SAFETY.md D3)."""
+    unready = next((known for known in one.before.workloads if known.state in ("Pending", "Rolling", "Failed")), None)
+    if unready is not None:
+        return f"{unready.kind}/{unready.name} is {unready.state}"
+    return dependents.in_use(one, state).why(one.now)
 
 
 def _end(one: Pass, endpoint: Endpoint, state: SecretState) -> bool:
@@ -64,13 +71,13 @@ def _end(one: Pass, endpoint: Endpoint, state: SecretState) -> bool:
     opener = _opener(one, endpoint, current)
     with databases.session(endpoint, opener.username, opener.password, user=current.username, admin=opener.admin) as session:
         seen = one.secrets.describe(state.arn)
-        if seen is None or not _as_expected(one, seen, state) or not session.writer or not _logs_in(one, endpoint, current):
+        if seen is None or not as_expected(one, seen, state) or not session.writer or not _logs_in(one, endpoint, current):
             return False
         return _discard(one, endpoint, seen, current, session)
 
 
 def _discard(one: Pass, endpoint: Endpoint, seen: SecretState, current: Credential, session: Session) -> bool:
-    leaving = not dual.is_dual(one.spec)
+    leaving = _is_left(one)
     if _is_second(one, seen, current):
         if not leaving:
             return False  # after a rollback: what would be discarded is AWSCURRENT (D2)
@@ -92,7 +99,8 @@ def _is_second(one: Pass, seen: SecretState, current: Credential) -> bool:
     return labelled is not None and dual.is_other(Credential(labelled, value) if value else None, current)
 
 
-def _as_expected(one: Pass, seen: SecretState, state: SecretState) -> bool:
+def as_expected(one: Pass, seen: SecretState, state: SecretState) -> bool:
+    """Whether the secret is still ours and AWSCURRENT where it was, with nothing under AWSPENDING."""
     return (seen.owner, seen.current, seen.pending) == (one.world.owner(one.key), state.current, None)
 
 

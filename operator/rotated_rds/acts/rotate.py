@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import replace
 from datetime import timedelta
 
-from rotated_rds.acts import pending, report, report_hindrance, retained, rollback
+from rotated_rds.acts import leave, pending, report, report_hindrance, retained, rollback
 from rotated_rds.acts.admin import admin_refused, same_place
 from rotated_rds.acts.alternating import AlternatingUsers
 from rotated_rds.acts.change import Change, End, Ended, finish_proven, set_and_finish
@@ -14,7 +14,7 @@ from rotated_rds.acts.single import SingleUser, by_administrator
 from rotated_rds.acts.view import Pass
 from rotated_rds.acts.way import Strategy, Turn, Way
 from rotated_rds.clients.databases import LoginRefused
-from rotated_rds.model import dual, rotation
+from rotated_rds.model import dual, leaving, rotation
 from rotated_rds.model.alternating import is_alternating
 from rotated_rds.model.credential import Credential, SecretValue
 from rotated_rds.model.database import Endpoint, Verdict
@@ -55,15 +55,19 @@ def _turn(one: Pass, endpoint: Endpoint, state: SecretState, current: str) -> Re
         return report.before_first(current)
     if (back := rollback.run(one, endpoint, state)) is not None:
         return back
+    if (ended := leave.run(one, endpoint, state)) is not None:
+        return ended
     due_now = _due(one, endpoint, state, created=created)
     if due_now is not None:
         return _begin(one, state, due_now)
-    return retained.settle(one, endpoint, state) or report.idle(one, current)
+    return leave.waiting(one, state) or retained.settle(one, endpoint, state) or report.idle(one, current)
 
 
 def _due(one: Pass, endpoint: Endpoint | None, state: SecretState, *, created: bool) -> Due | None:
     seen = one.before.model_copy(update={"version_id": state.current}) if one.before.version_id else one.before
     found = rotation.due(one.resource, one.spec, seen, one.now, created_by_us=created)
+    if found is None and leave.goes_home(one, state):
+        return Due(Kind.HOME, leaving.home_cause(state.current))
     if found is not None or endpoint is None or one.before.version_id is None:
         return found
     return Due(Kind.ENDPOINT, f"endpoint\n{endpoint.address}\n{state.current}") if _moves(one, endpoint, state) else None
@@ -106,12 +110,12 @@ def _is_for(value: SecretValue, endpoint: Endpoint) -> bool:
 def _begin(one: Pass, state: SecretState, due_now: Due) -> Result[Current]:
     """Write down what is to happen before anything does; the next pass carries it out (SAFETY.md A6)."""
     current, attempt = state.current or "", rotation.attempt(due_now, one.before, state)
-    if _is_finished(one, state, attempt.version):
+    if due_now.kind is not Kind.HOME and _is_finished(one, state, attempt.version):  # who is not home has not finished
         return report.finished_before(one, current, due_now)
     facts = hold_facts(one, state)
     hold = held_back(one, due_now, facts)
     if hold is not None and attempt.version != state.pending:
-        return report.held(one, current, due_now, hold, facts)
+        return leave.still(one, report.held(one, current, due_now, hold, facts))
     return report.begun(one, current, due_now, attempt, facts)
 
 
@@ -192,8 +196,8 @@ def _change(
 
 
 def _strategy(turn: Turn) -> Strategy:
-    """What the spec says; a new endpoint changes no password, whatever the strategy."""
-    if turn.progress.cause == Kind.ENDPOINT:
+    """The one in force; a new endpoint changes no password, whatever the strategy, and who is home has no other user to go to."""
+    if turn.progress.cause == Kind.ENDPOINT or leave.is_home(turn.one, turn.old.username):
         return SingleUser(turn)
     if is_alternating(turn.one.spec):
         return AlternatingUsers(turn)
@@ -243,4 +247,4 @@ def _take_off_if_possible(one: Pass, arn: str, version: str) -> None:
 def _succeeded(one: Pass, state: SecretState, progress: InProgress, current: str, new: Credential | None = None) -> Result[Current]:
     """AWSCURRENT has moved. AWSPENDING comes off now, or in a later pass: it harms nobody there. new: it logged in during this pass."""
     _take_off_if_possible(one, state.arn, progress.version_id)
-    return report.succeeded(one, Current(current, new, one.clock()), progress)
+    return leave.still(one, report.succeeded(one, Current(current, new, one.clock()), progress), wake=one.now)

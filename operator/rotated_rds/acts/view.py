@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.clients.world import World
+from rotated_rds.model.leaving import with_strategy
 from rotated_rds.model.resource import REQUEST_LIMIT, Key, Resource
 from rotated_rds.model.secret import SecretState
-from rotated_rds.model.spec import Spec
+from rotated_rds.model.spec import Spec, Strategy
 from rotated_rds.model.status import Kind, Status
 from rotated_rds.model.tenancy import Permit, Rule
 
@@ -21,6 +22,7 @@ class Pass:
     request: the one request to carry out, (name, text). noticed_at: when AWS's label moved, where an event said so.
     clock: for moments after `now`, the pass's beginning.
     begun: what a rotation under way may use although it would not be allowed to begin now.
+    towards: the spec's strategy, while another is in force, which `spec` names then (SAFETY.md E4).
     """
 
     world: World
@@ -34,6 +36,7 @@ class Pass:
     noticed_at: datetime | None = None
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     begun: Rule | None = None
+    towards: Strategy | None = None
 
     @property
     def key(self) -> Key:
@@ -50,9 +53,14 @@ class Pass:
         return permit if self.begun is None else replace(permit, rules=(*permit.rules, self.begun))
 
     @property
+    def wanted(self) -> Spec:
+        """The spec with the strategy that it asks for."""
+        return self.spec if self.towards is None else with_strategy(self.spec, self.towards)
+
+    @property
     def generation(self) -> int:
         """The generation that this pass speaks of: a rotation finished with an older spec says nothing of the present one."""
-        return self.resource.generation if self.spec == self.resource.spec else self.before.observed_generation
+        return self.resource.generation if self.wanted == self.resource.spec else self.before.observed_generation
 
     def settled(self, kind: Kind) -> bool:
         """The stage's condition holds, and for the present spec: what it did needs no second look."""

@@ -152,6 +152,25 @@ class MySQLPair:
             found.setdefault(str(host), []).append(f"{backticked(str(role))}@{backticked(str(role_host))}")
         return found
 
+    def is_locked(self) -> bool:
+        accounts = self._accounts()
+        return bool(accounts) and all(one.locked for one in accounts)
+
+    def lock(self, fence: Callable[[], None]) -> None:
+        """Mask by mask: MariaDB changes none of several where one fails, and says so by a warning."""
+        for account in self._accounts():
+            if not account.locked:
+                fence()
+                with changing(self.endpoint, self._not_locked):
+                    self.say(f"ALTER USER {account.quoted} ACCOUNT LOCK")
+
+    def _accounts(self) -> list[Account]:
+        """The clone's, by whatever they log in."""
+        return [Account.read(row) for row in self.read(rules.accounts_question(self.endpoint.engine, self.pair.clone))]
+
+    def _not_locked(self, error: Said) -> Problem:
+        return rules.refusal(self.pair.clone, error.code, admin=True) or unlucky(self.endpoint, error)
+
     def _write(self, sql: str) -> None:
         with changing(self.endpoint, self._refusal):
             self.say(sql)

@@ -20,7 +20,7 @@ _LISTS = (
     "temp_tablespaces",
     "unix_socket_directories",
 )
-_ROLE = "SELECT rolcreatedb, rolconnlimit, rolvaliduntil FROM pg_roles WHERE rolname = {user}"
+_ROLE = "SELECT rolcanlogin, rolcreatedb, rolconnlimit, rolvaliduntil FROM pg_roles WHERE rolname = {user}"
 _SETTINGS = (
     "SELECT coalesce(d.datname, ''), c.entry FROM pg_roles r JOIN pg_db_role_setting s ON s.setrole = r.oid"
     " LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS c (entry) WHERE r.rolname = {user}"
@@ -51,10 +51,12 @@ class Role:
     limit: str
     valid_until: str | None
     settings: frozenset[Setting]
+    login: bool = True
 
     def traits(self, owner: str | None) -> frozenset[str]:
         """In words that compare; the setting `role` is left out where we set it ourselves."""
         said = {"CREATEDB"} if self.createdb else set[str]()
+        said |= set[str]() if self.login else {"NOLOGIN"}
         said |= {f"CONNECTION LIMIT {self.limit}"} if self.limit != "-1" else set()
         said |= {f"VALID UNTIL '{self.valid_until}'"} if self.valid_until else set()
         return frozenset(said | {f"SET {text}" + (f" in {place}" if place else "") for place, text in self.carried(owner)})
@@ -113,6 +115,8 @@ class PostgresPair:
         name = self._identifier(self.pair.clone)
         if clone is None:
             yield f"CREATE ROLE {name} LOGIN"  # without a password nobody gets in
+        elif base.login and not clone.login:
+            yield f"ALTER ROLE {name} LOGIN"
         if clone is None or (clone.createdb, clone.limit, clone.valid_until) != (base.createdb, base.limit, base.valid_until):
             until = self._literal(base.valid_until or "infinity")
             createdb = "" if clone is not None and clone.createdb == base.createdb else " CREATEDB" if base.createdb else " NOCREATEDB"
@@ -169,12 +173,25 @@ class PostgresPair:
         if not rows:
             return None
         settings = self.ask(_SETTINGS.format(user=self._literal(user)))
-        [(createdb, limit, until)] = rows
-        return Role(createdb == "t", str(limit), until, frozenset((str(place), str(entry)) for place, entry in settings))
+        [(login, createdb, limit, until)] = rows
+        said = frozenset((str(place), str(entry)) for place, entry in settings)
+        return Role(createdb == "t", str(limit), until, said, login == "t")
+
+    def is_locked(self) -> bool:
+        clone = self._role(self.pair.clone)
+        return clone is not None and not clone.login
+
+    def lock(self, fence: Callable[[], None]) -> None:
+        fence()
+        with changing(self.endpoint, self._not_locked):
+            self.wire.ask(f"ALTER ROLE {self._identifier(self.pair.clone)} NOLOGIN", STATEMENT_TIMEOUT)
 
     def _write(self, sql: str) -> None:
         with changing(self.endpoint, self._refusal):
             self.wire.ask(sql, STATEMENT_TIMEOUT)
+
+    def _not_locked(self, error: Said) -> Problem:
+        return postgres_rules.refusal(self.pair.clone, error.code, admin=True) or unlucky(self.endpoint, error)
 
     def _refusal(self, error: Said) -> Problem:
         base, clone = self.pair.base, self.pair.clone

@@ -73,6 +73,13 @@ class PairSession(Protocol):
         fence: called before each change (SAFETY.md A4). It may be repeated. Raises Refused, Unavailable.
         """
 
+    def is_locked(self) -> bool:
+        """Whether the clone is there and no password lets it in."""
+        ...
+
+    def lock(self, fence: Callable[[], None]) -> None:
+        """Let nobody log in as the clone any more; sessions that are open go on. It may be repeated. Raises Refused, Unavailable."""
+
 
 @runtime_checkable
 class TwoPasswords(Session, Protocol):

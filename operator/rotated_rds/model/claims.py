@@ -54,7 +54,8 @@ class Claims:
         if not database or not user or method == "External":
             return
         place = frozenset({f"{database['host']}:{database['port']}".lower()})
-        clone = clone_of(user) if text(body, "spec", "rotation", "strategy") == Strategy.ALTERNATING_USERS else None
+        turns = Strategy.ALTERNATING_USERS in (text(body, block, "rotation", "strategy") for block in ("spec", "status"))
+        clone = clone_of(user) if turns else None
         claim = Claim(key, datetime.fromisoformat(body["metadata"]["creationTimestamp"]), user, place, seed=True, clone=clone)
         with self._lock:
             self._claims.setdefault(key, claim)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rotated_rds.model.spec import Method
+from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.spec import Method, Spec
+from rotated_rds.model.status import Status
 
 
 class Change(StrEnum):
@@ -33,6 +35,22 @@ def change_of(was: str | None, now: Method, *, asked: bool) -> Change:
     if now is Method.OPERATOR:
         return Change.TAKEN if asked or was in _OTHERS else Change.NONE
     return Change.GIVEN if was == Method.OPERATOR and now in _OTHERS else Change.NONE
+
+
+def unfit(spec: Spec, before: Status) -> Refused | None:
+    """A change that no live resource makes: to RDS's own password, or from it, as that is another secret (SAFETY.md E6)."""
+    was, now = before.rotation.method, spec.method
+    if was is None or was == now:
+        return None
+    if was == Method.HOSTED_LAMBDA and now is not Method.OPERATOR:  # whose stack is taken away on the way
+        return Refused(Reason.INVALID_SPEC, f"spec.rotation.method: from {was} to Operator first, then to {now}")
+    if Method.RDS_MANAGED not in (was, now):
+        return None
+    return Refused(
+        Reason.INVALID_SPEC,
+        f"spec.rotation.method: from {was} to {now} is another AWS secret, so another resource: set it back, and let a new one "
+        "with the same spec.target.name take the Kubernetes Secret over (docs/migrate.md)",
+    )
 
 
 @dataclass(frozen=True)

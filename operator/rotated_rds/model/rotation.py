@@ -25,6 +25,7 @@ class Kind(StrEnum):
     FORCED = "forced"
     SCHEDULE = "schedule"
     FIRST = "first"  # `immediately`: once, when the secret comes under the resource
+    HOME = "home"  # from the clone back to the base user, as AlternatingUsers is left (SAFETY.md E4)
     ENDPOINT = "endpoint"  # a new endpoint: the same password, another host (SAFETY.md E5)
 
 

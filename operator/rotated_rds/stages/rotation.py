@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rotated_rds.acts import aws_rotation, creation, handover, hosted, managed_rotation, report, report_hindrance, rotate, steady
+from rotated_rds.acts import aws_rotation, creation, handover, hosted, leave, managed_rotation, report, report_hindrance, rotate, steady
 from rotated_rds.acts.view import Pass
 from rotated_rds.model import dual
 from rotated_rds.model import rotation as rules
@@ -26,7 +26,7 @@ def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Curr
     if (unfit := _unfit(one, endpoint, state)) is not None:
         return unfit
     if one.spec.method is Method.OPERATOR:
-        return rotate.run(_with_last_success(one, state), endpoint, state)
+        return rotate.run(leave.found(_with_last_success(one, state), state), endpoint, state)
     if one.spec.method is Method.LAMBDA:
         return aws_rotation.run(one, endpoint, state)
     if one.spec.method is Method.HOSTED_LAMBDA:
@@ -48,9 +48,9 @@ def _unfit(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[C
     current = state.current or ""
     if endpoint is None or one.spec.method is not Method.OPERATOR:
         return None
-    if is_alternating(one.spec) and (text := fault(one.spec, endpoint.engine)):
+    if is_alternating(one.wanted) and (text := fault(one.wanted, endpoint.engine)):
         return report_hindrance.unfit(one, current, text)
-    if unsupported := dual.unsupported(one.spec, endpoint.engine):
+    if unsupported := dual.unsupported(one.wanted, endpoint.engine):
         return report_hindrance.unsupported(one, current, unsupported)
     return None
 

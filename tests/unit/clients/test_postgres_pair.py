@@ -58,6 +58,7 @@ def test_D1_attributes_and_settings_compare_by_database() -> None:
         "SET work_mem=2MB in shop",
     }
     assert a_role().traits(None) == frozenset()
+    assert Role(createdb=False, limit="-1", valid_until=None, settings=frozenset(), login=False).traits(None) == {"NOLOGIN"}
 
 
 def test_D1_the_owner_role_is_compared_only_where_somebody_else_set_it() -> None:

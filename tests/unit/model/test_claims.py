@@ -51,9 +51,10 @@ def test_A5_a_clone_is_claimed_with_its_base() -> None:
     assert rival(replace(alternating, created=NEW.created, key=NEW.key), [replace(OLD, user="app_clone")]) is not None
 
 
-def test_A5_a_status_stakes_the_clone_s_claim_too() -> None:
-    claims = Claims()
-    claims.seed(OLD.key, a_body(rotation={"strategy": "AlternatingUsers"}))
+@pytest.mark.parametrize("status", [{}, {"rotation": {"strategy": "AlternatingUsers"}}], ids=["in the spec", "being left"])
+def test_A5_E4_a_status_stakes_the_clone_s_claim_too(status: dict[str, Any]) -> None:
+    claims, body = Claims(), a_body(rotation={"strategy": "SingleUser" if status else "AlternatingUsers"})
+    claims.seed(OLD.key, body | {"status": body["status"] | status})
     claim = replace(NEW, user="app_clone", created=NOW + timedelta(days=9))
     assert [one.users for one in claims.seeds_before(claim)] == [{"app", "app_clone"}]
 

@@ -4,8 +4,10 @@ import itertools
 
 import pytest
 
-from rotated_rds.model.handover import Change, Facts, Move, change_of, next_move
-from rotated_rds.model.spec import Method
+from rotated_rds.model.errors import Reason
+from rotated_rds.model.handover import Change, Facts, Move, change_of, next_move, unfit
+from rotated_rds.model.spec import DatabaseSpec, Method, RotationSpec, Spec
+from rotated_rds.model.status import RotationStatus, Status
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,29 @@ def test_E4_nothing_is_taken_while_aws_rotates_or_a_function_may_be_at_work() ->
     for facts in (Facts(*one) for one in itertools.product((True, False), repeat=5)):
         if facts.rotation_on or (facts.function and not facts.still):
             assert next_move(facts) not in (Move.TAKE_OFF, Move.TAKEN)
+
+
+_ANOTHER, _BY_OPERATOR = "with the same spec.target.name", "to Operator first"
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "mend"),
+    [
+        (None, Method.RDS_MANAGED, None),
+        ("RDSManaged", Method.RDS_MANAGED, None),
+        ("Operator", Method.RDS_MANAGED, _ANOTHER),
+        ("External", Method.RDS_MANAGED, _ANOTHER),
+        ("RDSManaged", Method.OPERATOR, _ANOTHER),
+        ("RDSManaged", Method.EXTERNAL, _ANOTHER),
+        ("HostedLambda", Method.RDS_MANAGED, _BY_OPERATOR),
+        ("HostedLambda", Method.LAMBDA, _BY_OPERATOR),
+        ("HostedLambda", Method.OPERATOR, None),
+        ("Lambda", Method.EXTERNAL, None),
+        ("Operator", Method.LAMBDA, None),
+    ],
+)
+def test_E4_E6_a_change_that_no_live_resource_makes_names_the_way(was: str | None, now: Method, mend: str | None) -> None:
+    spec = Spec(database=DatabaseSpec(instance="db"), rotation=RotationSpec(method=now))
+    no = unfit(spec, Status(rotation=RotationStatus(method=was)))
+    assert (no is None) is (mend is None)
+    assert no is None or (no.reason is Reason.INVALID_SPEC and str(mend) in no.message)
