@@ -94,6 +94,12 @@ class Cluster:
     def change(self, name: str, **spec: Any) -> None:
         self.merge(self.path("rotatedrdssecrets", name), {"spec": spec})
 
+    def forget_status(self, name: str) -> None:
+        """As after a restore of the cluster that left status out."""
+        path = f"{self.path('rotatedrdssecrets', name)}/status"
+        patch: list[dict[str, object]] = [{"op": "replace", "path": "/status", "value": {}}]
+        self.api.call("PATCH", path, patch, content="application/json-patch+json")
+
     def delete(self, name: str) -> None:
         self.api.call("DELETE", self.path("rotatedrdssecrets", name))
 

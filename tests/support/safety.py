@@ -111,10 +111,7 @@ class Scene:
         return window.start
 
     def forget_status(self) -> None:
-        """As after a restore of the cluster that left status out."""
-        path = f"{self.cluster.path('rotatedrdssecrets', self.name)}/status"
-        patch: list[dict[str, object]] = [{"op": "replace", "path": "/status", "value": {}}]
-        self.cluster.api.call("PATCH", path, patch, content="application/json-patch+json")
+        self.cluster.forget_status(self.name)
 
     def put(self, password: str, labels: list[str], **changed: Any) -> str:
         """Somebody else stores a version."""
