@@ -298,15 +298,6 @@ def test_an_administrator_of_another_database_makes_no_clone(on_postgres: Scene)
     assert not user_exists(scene, clone(scene))
 
 
-def test_back_to_one_user_is_refused_while_the_clone_may_be_in_use(on_postgres: Scene) -> None:
-    scene = on_postgres
-    given_alternating(scene)
-    rotate(scene, "to the clone", later=0)
-    status = scene.changed(rotation={"strategy": "SingleUser"})
-    assert said(status, Kind.READY).reason == "InvalidSpec"
-    assert scene.content["username"] == clone(scene)
-
-
 def test_one_user_may_become_two(on_postgres: Scene) -> None:
     scene = on_postgres
     scene.given_ready()

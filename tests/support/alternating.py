@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+import psycopg
+import pymysql
+
 from rotated_rds.model.alternating import clone_of
 from rotated_rds.model.status import Status
 from tests.bed.bed import Facts
-from tests.support.databases import can_log_in, drop_user, execute_as_root
+from tests.support.databases import can_log_in, drop_user, execute_as_root, log_in
 from tests.support.scene import Scene
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
@@ -73,6 +76,18 @@ def logs_in(scene: Scene, version: str) -> bool:
     """Whether a version's own user gets in with its password."""
     held = value(scene, version)
     return can_log_in(scene.database, held["username"], held["password"])
+
+
+def is_locked_out(scene: Scene, version: str) -> bool:
+    """Whether a version's own user is locked, whatever its password; False where it gets in."""
+    held, said = value(scene, version), {"postgres": "not permitted to log in", "mysql": "3118", "mariadb": "4151"}
+    try:
+        with log_in(scene.database, held["username"], held["password"]):
+            return False
+    except (psycopg.OperationalError, pymysql.err.OperationalError) as error:
+        if said[str(scene.database["engine"])] in str(error):
+            return True
+        raise
 
 
 def user_exists(scene: Scene, user: str) -> bool:
