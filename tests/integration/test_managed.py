@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rotated_rds.model.resource import Key
 from rotated_rds.model.schedule import describe
 from rotated_rds.model.schedule import parse as parse_schedule
 from rotated_rds.model.secret import token
@@ -272,3 +273,40 @@ def test_A6_without_permission_a_rotation_that_rds_carries_out_is_followed_no_mo
     master.order()
     scene.cluster.delete(scene.name)
     scene.waits_for("nothing holds it", lambda: scene.cluster.api.get(scene.cluster.path("rotatedrdssecrets", scene.name)) is None)
+
+
+SHARED = "shared"
+
+
+def handed_over(scene: Scene, to: Scene, text: str) -> Status:
+    """The resource goes and leaves its Secret, which is annotated for another, as docs/migrate.md says."""
+    api, target = scene.cluster.api, scene.cluster.path("secrets", SHARED, group="v1")
+    api.call("DELETE", scene.cluster.path("rotatedrdssecrets", scene.name), {"propagationPolicy": "Orphan"})
+    until("the Secret is nobody's", lambda: "ownerReferences" not in api.get(target)["metadata"], seconds=90, every=0.2)
+    scene.passes.world.claims.drop(Key(scene.cluster.namespace, scene.name))  # as the operator does that sees it go
+    scene.cluster.merge(target, {"metadata": {"annotations": {"rotated-rds.io/adopt": to.name}}})
+    to.asked(sync=text)
+    return to.settled(LOOK)
+
+
+def test_E4_E6_the_Secret_changes_hands_to_the_resource_of_rds_s_own_password_and_back(scene: Scene, master: Managed) -> None:
+    shared = {"target": {"name": SHARED}}
+    scene.given_ready(**shared)
+    before, content = scene.current(), scene.cluster.content(SHARED)
+    managed, again = scene.another("managed"), scene.another("again", scene.user)
+    master.turned_on()
+    status = given(managed, master, **shared)
+    assert (reason(status, Kind.CREDENTIAL_VERIFIED), reason(status, Kind.MIRRORED)) == ("True", "False TargetConflict")
+    assert scene.cluster.content(SHARED) == content
+    handed_over(scene, managed, "there")
+    assert scene.cluster.content(SHARED)["username"] == master.user
+    assert scene.current() == before, "the AWS secret of before stays"
+    assert can_log_in(scene.database, scene.user, content["password"])
+    tag = {"Key": "rotated-rds.io/adopt", "Value": f"bed/{scene.cluster.namespace}/again"}
+    scene.by_hand.secretsmanager().tag_resource(SecretId=scene.secret_id, Tags=[tag])
+    spec_again = {"secret": {"name": scene.secret_id}, "user": {"passwordSecretRef": None}, "rotation": {"immediately": False}}
+    again.cluster.given_resource(again.resource(**spec_again, **shared))
+    again.settle()
+    handed_over(managed, again, "back")
+    assert scene.cluster.content(SHARED) == content
+    assert master.value["username"] == master.user
