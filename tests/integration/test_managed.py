@@ -302,8 +302,8 @@ def test_E4_E6_the_Secret_changes_hands_to_the_resource_of_rds_s_own_password_an
     assert scene.cluster.content(SHARED)["username"] == master.user
     assert scene.current() == before, "the AWS secret of before stays"
     assert can_log_in(scene.database, scene.user, content["password"])
-    tag = {"Key": "rotated-rds.io/adopt", "Value": f"bed/{scene.cluster.namespace}/again"}
-    scene.by_hand.secretsmanager().tag_resource(SecretId=scene.secret_id, Tags=[tag])
+    offer = f"bed/{scene.cluster.namespace}/again"
+    scene.by_hand.secretsmanager().tag_resource(SecretId=scene.secret_id, Tags=[{"Key": "rotated-rds.io/adopt", "Value": offer}])
     spec_again = {"secret": {"name": scene.secret_id}, "user": {"passwordSecretRef": None}, "rotation": {"immediately": False}}
     again.cluster.given_resource(again.resource(**spec_again, **shared))
     again.settle()
