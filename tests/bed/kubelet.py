@@ -1,27 +1,32 @@
 """A kubelet's smallest part, simulated: an application process for each running pod, with what its Secrets hold at that moment.
 
 `python -m tests.bed.kubelet BED NAMESPACE SELECTOR` watches until it is ended. A pod whose Secret is missing gets no process;
-a process that ends by itself is not started again.
+a process that ends by itself is not started again. A deleted pod is there until its process has ended, as on a real node.
 """
 
 import base64
+import http
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
+from tests.bed import application
 from tests.bed.api import Api, ApiError
 from tests.bed.bed import Bed
 from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.paths import REPO
-from tests.bed.processes import Recorded
+from tests.bed.processes import Recorded, until
 from tests.bed.progress import say
 
 Json = dict[str, Any]
 NAME = "application-starter"
+HELD = "bed/process"
+"""The annotation of a pod that has a process: kwok takes the pod away only after it is gone (stages.yaml)."""
 
 
 def start(bed: Bed, namespace: str, selector: str) -> Recorded:
@@ -59,6 +64,28 @@ def _content(api: Api, namespace: str, name: str) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in content.items()}
 
 
+def let_go(api: Api, namespace: str, selector: str) -> None:
+    """Leave the pods to kwok again, once nobody runs their processes any more."""
+    for pod in api.call("GET", _path(namespace, selector))["items"]:
+        if HELD in pod["metadata"].get("annotations", {}):
+            _mark(api, namespace, pod["metadata"]["name"], None)
+
+
+def _path(namespace: str, selector: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector)}"
+
+
+def _mark(api: Api, namespace: str, pod: str, text: str | None) -> Json | None:
+    """Set the annotation, or take it off; the pod as it is then, None when it is gone."""
+    change = {"metadata": {"annotations": {HELD: text}}}
+    try:
+        return api.call("PATCH", f"/api/v1/namespaces/{namespace}/pods/{pod}", change, content="application/merge-patch+json")
+    except ApiError as error:
+        if error.code != http.HTTPStatus.NOT_FOUND:
+            raise
+        return None
+
+
 @dataclass
 class Kubelet:
     """Which pod has which process."""
@@ -72,19 +99,16 @@ class Kubelet:
     def run(self) -> None:
         """Look, then watch; anew whenever the watch ends."""
         while True:
-            found = self.api.call("GET", self._path)
+            found = self.api.call("GET", _path(self.namespace, self.selector))
             names = {pod["metadata"]["name"] for pod in found["items"]}
             self._end(name for name in list(self.running) if name not in names)
             for change in self._changes(found):
                 self.see(change)
 
-    @property
-    def _path(self) -> str:
-        return f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={quote(self.selector)}"
-
     def _changes(self, found: Json) -> Iterator[Json]:
         yield from ({"type": "ADDED", "object": pod} for pod in found["items"])
-        yield from self.api.watch(f"{self._path}&resourceVersion={found['metadata']['resourceVersion']}")
+        version = found["metadata"]["resourceVersion"]
+        yield from self.api.watch(f"{_path(self.namespace, self.selector)}&resourceVersion={version}")
 
     def see(self, change: Json) -> None:
         """One change of a pod: its process is there exactly while it runs."""
@@ -103,16 +127,53 @@ class Kubelet:
         except (ApiError, KeyError) as missing:
             say(f"{name}: no process, its environment is not there: {missing}")
             return
-        words = [sys.executable, "-m", "tests.bed.application", folder(self.bed, self.namespace) / f"{name}.json"]
-        plain = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-        self.running[name] = self.bed.processes.start(name, words, env={**plain, **given}, cwd=REPO)
+        held = _mark(self.api, self.namespace, name, "runs")
+        if held is None or "deletionTimestamp" in held["metadata"]:
+            _mark(self.api, self.namespace, name, None)
+            return
+        self.running[name] = self._fork(name, given)
         say(f"{name}: started, process {self.running[name].pid}")
+
+    def _fork(self, name: str, given: Mapping[str, str]) -> Recorded:
+        """A process of ours that has imported the drivers already: that is half a second of CPU time a pod.
+
+        It waits until it is recorded, so that whatever becomes of it is seen as any other process's end.
+        """
+        place, log = folder(self.bed, self.namespace) / f"{name}.json", self.bed.processes.log(name)
+        theirs, ours = os.pipe()
+        if (pid := os.fork()) == 0:
+            os.close(ours)
+            _become(place, log, given, theirs)
+        os.close(theirs)
+        until(f"{name} is a session of its own", lambda: os.getsid(pid) == pid, every=0.002)
+        recorded = self.bed.processes.record(name, pid)
+        os.close(ours)
+        return recorded
 
     def _end(self, names: Iterable[str]) -> None:
         for name in names:
             if (one := self.running.pop(name, None)) is not None:
                 self.bed.processes.end(one)
+                _mark(self.api, self.namespace, name, None)
                 say(f"{name}: ended")
+
+
+def _become(place: Path, log: Path, given: Mapping[str, str], recorded: int) -> NoReturn:
+    """In the fork: the application, in a session of its own, with its own environment and log; nothing of the parent's runs on."""
+    try:
+        os.setsid()
+        out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        for theirs in (1, 2):
+            os.dup2(out, theirs)
+        plain = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        os.environ.clear()
+        os.environ.update({**plain, **given})
+        os.read(recorded, 1)  # until the parent closes its end
+        application.main(place)
+    except Exception:  # noqa: BLE001  the log is all that is left of it
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def main(bed: str, namespace: str, selector: str) -> None:

@@ -43,8 +43,7 @@ class Shop:
         cluster.given_user(database, user, "first-Passw0rd", engine)
         if not admin:
             may_keep_two(database, user)
-        # The bed's Pods are gone before their processes are: kwok has no containers to wait for.
-        rotation = {"strategy": "DualPassword", "gracePeriod": "5s"}
+        rotation = {"strategy": "DualPassword", "gracePeriod": "0s"}
         restarts = {"maxConcurrent": 1, "readyTimeout": "10s"}
         cluster.given_resource(a_resource(cluster.namespace, engine, database, user, user=admin, rotation=rotation, restarts=restarts))
         cluster.expect_ready(engine)

@@ -1,7 +1,9 @@
 """The simulated application of the bed: one process a running pod, with the credential of its start, ended with it."""
 
 import json
+import os
 import secrets
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -67,6 +69,27 @@ def test_a_replaced_pod_has_a_new_process_with_the_new_password(bed: Bed, cluste
         "two new ones log in, and only log in",
         lambda: [one.failed == 0 < one.logins for name, one in tallies(place).items() if name not in replaced] == [True, True],
     )
+
+
+def test_a_deleted_pod_is_there_until_its_process_has_ended(bed: Bed, cluster: Cluster, postgres: Facts) -> None:
+    place, user = kubelet.folder(bed, cluster.namespace), f"u{secrets.token_hex(4)}"
+    new_user(postgres, user, "first-Passw0rd")
+    given_application(cluster, postgres, user, "first-Passw0rd")
+    until("a login", lambda: total(place).logins > 0)
+    [process] = applications(bed, cluster.namespace)
+    pod = cluster.path("pods", process.name, "v1")
+    os.kill(process.pid, signal.SIGSTOP)  # it does not hear SIGTERM, and is killed after its patience
+    cluster.api.call("DELETE", pod)
+    alive_when_gone: list[bool] = []
+
+    def gone() -> bool:
+        if cluster.api.get(pod) is not None:
+            return False
+        alive_when_gone.append(process.alive)
+        return True
+
+    until("the Pod is gone", gone)
+    assert alive_when_gone == [False]
 
 
 def test_tallies_add_up_and_tell_the_failures_since_a_moment() -> None:

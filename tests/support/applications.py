@@ -4,7 +4,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from tests.bed import kubelet
+from tests.bed.api import Api
 from tests.bed.bed import Bed
+from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.processes import Recorded
 
 
@@ -18,6 +20,7 @@ def beside_pods(bed: Bed, namespace: str, selector: str = "app") -> Generator[No
         bed.processes.end(watcher)
         for one in applications(bed, namespace):
             bed.processes.end(one)
+        kubelet.let_go(Api(admin_kubeconfig(bed)), namespace, selector)
 
 
 def applications(bed: Bed, namespace: str) -> list[Recorded]:
