@@ -12,6 +12,7 @@ import pytest
 from tests.bed.bed import Facts
 from tests.bed.processes import until
 from tests.support import databases
+from tests.support.alternating import admin_value
 from tests.support.aws import Aws, code
 
 Client = Any
@@ -110,6 +111,25 @@ def rotated_honestly(here: Aws, client: Client, user: str, honest: str, database
     client.rotate_secret(SecretId=user, RotationLambdaARN=honest)
     assert [(run["result"], run["error"]) for run in here.control.rotations(user)] == [("succeeded", "")]
     assert (logs_in(client, database, user, CURRENT), logs_in(client, database, user, PREVIOUS)) == (True, False)
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_the_alternating_function_makes_an_equal_user_there_too(
+    engine: str, here: Aws, client: Client, function: Rotate, request: pytest.FixtureRequest
+) -> None:
+    database: Facts = request.getfixturevalue(engine)
+    with user_of(database, client) as user:
+        value = json.loads(client.get_secret_value(SecretId=user)["SecretString"])
+        name, admin = value["username"], client.create_secret(Name=f"admins/{value['username']}", SecretString=admin_value(database))["ARN"]
+        client.put_secret_value(SecretId=user, SecretString=json.dumps({**value, "masterarn": admin}))
+        alternating, seen = function("alternating"), list[str]()
+        for number in range(1, 3):
+            client.rotate_secret(SecretId=user, RotationLambdaARN=alternating)
+            assert [(run["result"], run["error"]) for run in here.control.rotations(user, count=number)] == [("succeeded", "")] * number
+            assert (logs_in(client, database, user, CURRENT), logs_in(client, database, user, PREVIOUS)) == (True, True)
+            seen.append(json.loads(client.get_secret_value(SecretId=user)["SecretString"])["username"])
+        assert seen == [f"{name}_clone", name]
+        databases.drop_user(database, f"{name}_clone")
 
 
 def test_pending_first_stands_on_a_version_without_a_value(here: Aws, client: Client, arn: str, function: Rotate) -> None:

@@ -40,20 +40,34 @@ def set_password(credential: Credential, password: str) -> None:
 
 
 def make_equal(admin: Credential, current: Credential, pending: Credential) -> None:
-    """Make pending's user, a member of current's (PostgreSQL), if it is not there, and set its password. Raises DatabaseError."""
-    if not _is_postgres(current):
-        raise DatabaseError("the bed's alternating function knows PostgreSQL only")
+    """Make pending's user if it is not there, with what current's was granted, and set its password. Raises DatabaseError."""
     place = {key: current[key] for key in ("engine", "host", "port", "dbname") if key in current}
-    new, old = sql.Identifier(pending["username"]), sql.Identifier(current["username"])
+    make = _equal_postgres if _is_postgres(current) else _equal_mysql
     try:
-        with _postgres({**admin, **place}) as connection:
-            there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (pending["username"],)).fetchone()
-            if there is None:
-                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(new))
-                connection.execute(sql.SQL("GRANT {} TO {}").format(old, new))
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(new, sql.Literal(pending["password"])))
-    except psycopg.Error as error:
+        make({**admin, **place}, current["username"], pending["username"], pending["password"])
+    except (psycopg.Error, pymysql.MySQLError) as error:
         raise DatabaseError(f"{type(error).__name__} while making {pending['username']}") from None
+
+
+def _equal_postgres(admin: Credential, old: str, new: str, password: str) -> None:
+    """A member of the old one."""
+    with _postgres(admin) as connection:
+        there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (new,)).fetchone()
+        if there is None:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(new)))
+            connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(old), sql.Identifier(new)))
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(new), sql.Literal(password)))
+
+
+def _equal_mysql(admin: Credential, old: str, new: str, password: str) -> None:
+    """With each grant of the old one's account `@'%'`, as SHOW GRANTS words it."""
+    with _mysql({**admin, "dbname": None}) as connection, connection.cursor() as cursor:
+        if not cursor.execute("SELECT 1 FROM mysql.user WHERE user = %s", (new,)):
+            cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (new, password))
+            cursor.execute("SHOW GRANTS FOR %s@'%%'", (old,))
+            for (grant,) in cursor.fetchall():
+                cursor.execute(f"{str(grant).partition(' TO ')[0]} TO {connection.escape(new)}@'%'")
+        cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s", (new, password))
 
 
 def _set_mysql(cursor: Any, credential: Credential, password: str) -> None:
