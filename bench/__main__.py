@@ -1,4 +1,4 @@
-"""The command: `python -m bench [name …] [--json FILE]`."""
+"""The command: `python -m bench [name …] [--json FILE]`; `python -m bench ways [word …]` is one of its own (bench/ways)."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from types import FrameType
 from bench import drift, failover, propagation, quiet, rotation, startup
 from bench.figures import Figure, table
 from bench.ground import Ground, ground, load
+from bench.ways import command as ways
 from tests.bed.processes import BedError
 from tests.bed.progress import say
 
@@ -35,8 +36,10 @@ ALONE = ("failover",)
 
 
 def main(words: Sequence[str]) -> int:
-    arguments = _parser().parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)
+    if words[:1] == ["ways"]:
+        return ways.main(words[1:])
+    arguments = _parser().parse_args(words)
     figures: list[Figure] = []
     loads: list[str] = []
     try:
@@ -71,7 +74,9 @@ def _names(text: str) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Figures of the operator among 1,000 resources on a bed.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Figures of the operator among 1,000 resources on a bed; `ways`: see `ways --help`."
+    )
     said = f"some of {', '.join(MEASUREMENTS)}; all but {', '.join(ALONE)} when none is named"
     parser.add_argument("names", nargs="*", type=_names, metavar="name", help=said)
     parser.add_argument(

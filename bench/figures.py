@@ -35,11 +35,11 @@ class Figure:
         sign = "≥" if self.more else "≤"
         return (
             self.name,
-            f"{_short(self.value)} {self.unit}".strip(),
-            "" if self.promise is None else f"{sign} {_short(self.promise)}",
+            f"{short(self.value)} {self.unit}".strip(),
+            "" if self.promise is None else f"{sign} {short(self.promise)}",
             {None: "", True: "yes", False: "NO"}[self.kept],
-            "" if self.eso is None else _short(self.eso),
-            "" if self.ratio is None else f"{_short(self.ratio)} to 1",
+            "" if self.eso is None else short(self.eso),
+            "" if self.ratio is None else f"{short(self.ratio)} to 1",
         )
 
     def document(self) -> dict[str, object]:
@@ -57,13 +57,18 @@ def median(values: Sequence[float]) -> float:
 
 def table(figures: Sequence[Figure]) -> list[str]:
     """Markdown, aligned, so that it reads in a terminal and stands in docs/bench.md as it is."""
-    rows = [HEAD, *(one.cells() for one in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return aligned([HEAD, *(one.cells() for one in figures)])
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A Markdown table; the first row is its head."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Three digits that matter."""
     if value == int(value) or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value < 10 else f"{value:.1f}"

@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.figures import Figure, median
 from bench.ground import Ground, Run
-from bench.watching import SECRETS, Sight, Watching, watching
-from rotated_rds.model.document import entries, part, text
+from bench.rolled import annotated, complete, is_ready
+from bench.watching import SECRETS, Watching, watching
 from tests.bed.api import Api
 from tests.support.databases import can_log_in
 from tests.support.resources import Cluster, a_resource
@@ -78,9 +78,11 @@ def _round(ground: Ground, run: Run, cluster: Cluster, watches: _Watches, number
         "the new Secret", lambda one: one.place == (_SPACE, _NAME) and one.version not in (None, before), after=began
     )
     version = secret.version
-    restarted = watches.deployments.first("the restart", lambda one: _annotated(one.body) == version, after=began)
-    rolled = watches.deployments.first("the roll-out", lambda one: _annotated(one.body) == version and _complete(one.body), after=began)
-    ready = watches.resources.first("Ready", lambda one: _is_ready(one, version), after=began)
+    restarted = watches.deployments.first("the restart", lambda one: annotated(one.body, _NAME) == version, after=began)
+    rolled = watches.deployments.first(
+        "the roll-out", lambda one: annotated(one.body, _NAME) == version and complete(one.body), after=began
+    )
+    ready = watches.resources.first("Ready", lambda one: is_ready(one.body, version), after=began)
     assert can_log_in(ground.fleet.database, _USER, secret.content("password"))
     calls = [call for call in run.aws.control.calls() if call["time"] >= wall]
     stored, changed = (_ended(calls, name) - wall for name in ("PutSecretValue", "UpdateSecretVersionStage"))
@@ -90,22 +92,6 @@ def _round(ground: Ground, run: Run, cluster: Cluster, watches: _Watches, number
 def _ended(calls: Sequence[Mapping[str, Any]], operation: str) -> float:
     first = next(call for call in calls if call["operation"] == operation)
     return float(first["time"] + first["seconds"])
-
-
-def _annotated(deployment: Mapping[str, Any]) -> str | None:
-    return text(deployment, "spec", "template", "metadata", "annotations", f"rotated-rds.io/version.{_NAME}")
-
-
-def _complete(deployment: Mapping[str, Any]) -> bool:
-    """As `kubectl rollout status` judges it."""
-    status = part(deployment, "status")
-    fresh = status.get("observedGeneration") == deployment["metadata"]["generation"]
-    return fresh and all(status.get(name) == REPLICAS for name in ("replicas", "updatedReplicas", "availableReplicas"))
-
-
-def _is_ready(sight: Sight, version: str | None) -> bool:
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in entries(sight.body, "status", "conditions"))
-    return ready and text(sight.body, "status", "versionId") == version
 
 
 def _figures(rounds: Sequence[Round]) -> list[Figure]:
