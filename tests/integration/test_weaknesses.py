@@ -4,9 +4,12 @@ from collections.abc import Callable, Generator
 
 import pytest
 
+from rotated_rds.clients.mysql_session import lock_name
 from rotated_rds.model.status import Kind
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
+from tests.bed.databases.server import Server
+from tests.bed.databases.sql import as_root
 from tests.support.alternating import (
     CURRENT,
     PENDING,
@@ -20,7 +23,7 @@ from tests.support.alternating import (
     rotate,
     value,
 )
-from tests.support.databases import can_log_in, execute_as_root, new_user, set_password
+from tests.support.databases import Options, can_log_in, execute_as_root, new_user, set_password
 from tests.support.logins import ENGINES
 from tests.support.outages import another
 from tests.support.scene import FIRST, Scene, reason
@@ -83,6 +86,31 @@ def test_E3_a_password_that_no_version_holds_is_replaced_by_the_administrator_wh
     assert can_log_in(scene.database, scene.user, scene.password)
     assert not can_log_in(scene.database, scene.user, "By-hand-Passw0rd")
     assert scene.current()[0] == status.version_id
+
+
+@pytest.mark.parametrize("engine", ["mysql"])
+def test_B4_a_rotation_that_cannot_go_on_does_not_lock_its_user(at: Made, engine: str) -> None:
+    """The new version is stored and not set, the administrator waits for the lock, pass after pass: nobody tries that password again."""
+    scene = at(engine)
+    scene.cluster.given_secret(f"{scene.name}-first", {"password": FIRST})
+    new_user(scene.database, scene.user, FIRST, Options(clauses="FAILED_LOGIN_ATTEMPTS 3 PASSWORD_LOCK_TIME UNBOUNDED"))
+    scene.cluster.given_resource(scene.resource(user={"adminSecretId": given_admin(scene)}))
+    scene.settled()
+    scene.cluster.annotate(scene.name, rotate="1")
+    scene.turn()
+    scene.aws.control.fault("lost", "PutSecretValue")
+    scene.turn()
+    assert PENDING in labels(scene)
+    with as_root(Server.of(scene.database)) as root:
+        root.run("SELECT GET_LOCK(%s, 0)", [lock_name(scene.user)])
+        for _ in range(4):
+            scene.later(minutes=1)
+            scene.turn()
+        assert can_log_in(scene.database, scene.user, FIRST), "not locked"
+    scene.later(minutes=1)
+    scene.settle()
+    assert PENDING not in labels(scene)
+    assert can_log_in(scene.database, scene.user, scene.password)
 
 
 def test_B1_a_proxy_that_knows_one_user_never_has_the_other_published(at: Made, bed: Bed) -> None:

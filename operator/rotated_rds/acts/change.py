@@ -119,6 +119,7 @@ def _set(change: Change, session: Session, way: Way) -> Ended:
     try:
         way.set(session)
     except LostAnswer as lost:
+        change.logins.forget(change.new.version)  # it may be set now
         return Ended(End.LATER, Reason.UNREACHABLE, lost.message)
     except Refused as no:
         return Ended(End.FAILED, no.reason, no.message)

@@ -17,7 +17,7 @@ from rotated_rds.clients.databases import LoginRefused
 from rotated_rds.model import dual, leaving, rotation
 from rotated_rds.model.alternating import is_alternating
 from rotated_rds.model.credential import Credential, SecretValue
-from rotated_rds.model.database import Endpoint, Verdict
+from rotated_rds.model.database import Endpoint, Engine, Verdict
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.rotation import Due, Kind
 from rotated_rds.model.secret import CURRENT, PENDING, SecretState, token
@@ -141,7 +141,7 @@ def _advance(one: Pass, endpoint: Endpoint | None, state: SecretState, progress:
     if kind is PendingIs.OLD:
         step = next_step(Facts(kind, current_login=pending.login(one, endpoint, state, current)))
     else:
-        tried = one.world.logins.try_version(endpoint, ours, value.username, value.password, again=True).verdict if value else None
+        tried = _try_pending(one, endpoint, Credential(ours, value)) if value else None
         step = next_step(Facts(kind, due=True, pending_login=tried))
     match step:
         case Step.CREATE | Step.PUT:
@@ -156,6 +156,16 @@ def _advance(one: Pass, endpoint: Endpoint | None, state: SecretState, progress:
             raise Unavailable(
                 Reason.UNAVAILABLE, f"the rotation waits: AWSPENDING is {kind}, and whether its password or AWSCURRENT's works is not known"
             )
+
+
+def _try_pending(one: Pass, endpoint: Endpoint, new: Credential) -> Verdict:
+    """Whether the password is set already.
+
+    Where an administrator opens the session nobody logs in as the user between two passes, and refusals add up to a lock (SAFETY.md B4):
+    what was refused once is tried again under the database's lock alone. PostgreSQL locks nobody out.
+    """
+    adds_up = endpoint.engine is not Engine.POSTGRES and one.spec.user.admin_secret_id is not None
+    return one.world.logins.try_version(endpoint, new.version, new.username, new.password, again=not adds_up, hurried=True).verdict
 
 
 def _is_overtaken(one: Pass, state: SecretState, progress: InProgress) -> bool:
@@ -190,7 +200,7 @@ def _change(
         change = Change(one.secrets, one.world.logins, endpoint, state.arn, one.world.owner(one.key), old, new, create)
         ended = finish_proven(change) if finishes else _set(one, change, strategy.way(new))
     except Refused as refused:
-        definite = create or (not finishes and _long_refused(one, progress))
+        definite = create or (not finishes and _long_refused(one, progress) and not _is_set(one, endpoint, new))
         ended = Ended(End.FAILED if definite else End.LATER, refused.reason, refused.message)
     return _conclude(one, state, progress, new, ended)
 
@@ -207,6 +217,14 @@ def _strategy(turn: Turn) -> Strategy:
 def _long_refused(one: Pass, progress: InProgress) -> bool:
     """A version of an earlier pass is given up on the second no: a dead client's change may still be on its way (SAFETY.md A3)."""
     return one.world.ages.older_than(f"refused {progress.version_id}", one.key, LATE, one.now)
+
+
+def _is_set(one: Pass, endpoint: Endpoint, new: Credential | None) -> bool:
+    """Whether the password got in after all: asked once more before a version is given up."""
+    if new is None:
+        return False
+    tried = one.world.logins.try_version(endpoint, new.version, new.username, new.password, again=True)
+    return tried.verdict.proves
 
 
 def _set(one: Pass, change: Change, way: Way) -> Ended:
