@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pymysql
+from pymysql.constants import ER
 
 from tests.bed.bed import Facts
 from tests.bed.databases import rds
@@ -129,7 +130,16 @@ def end_sessions(facts: Facts, user: str) -> None:
         if facts["engine"] == "postgres":
             execute_as_root(facts, "SELECT pg_terminate_backend(%s, 5000)", [one])
         else:
-            execute_as_root(facts, "KILL %s", [one])
+            _kill(facts, one)
+
+
+def _kill(facts: Facts, thread: int) -> None:
+    """It may have ended by itself meanwhile."""
+    try:
+        execute_as_root(facts, "KILL %s", [thread])
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != ER.NO_SUCH_THREAD:
+            raise
 
 
 def logged(facts: Facts) -> str:
