@@ -12,9 +12,10 @@ class Kubectl:
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
+        self.program = build.program("kubectl")
 
     def __call__(self, *words: str, stdin: str | None = None) -> str:
-        command = [build.program("kubectl"), "--kubeconfig", self.kubeconfig, *words]
+        command = [self.program, "--kubeconfig", self.kubeconfig, *words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BedError(f"kubectl {' '.join(words)}: {done.stderr or done.stdout}")

@@ -64,6 +64,14 @@ def deployment(image: str, example: Path = REPO / "examples/orders-app.yaml") ->
     return json.dumps(whole)
 
 
+def reader(image: str, name: str, secret: str, replicas: int) -> str:
+    """A Deployment of its own that reads a Secret as the example does."""
+    labels = {"app": name}
+    template: Json = {"metadata": {"labels": labels}, "spec": pod(image, {"envFrom": [{"prefix": "DB_", "secretRef": {"name": secret}}]})}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec})
+
+
 def astray(image: str, host: str, port: int) -> str:
     """A Pod with a password that the database refuses."""
     told = {"host": host, "port": str(port), "username": "app", "password": "no-such-password", "dbname": "app"}

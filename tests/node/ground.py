@@ -30,6 +30,7 @@ from tests.support.resources import Cluster
 PARTS = ("node", "postgres", "aws")
 HOME, RELEASE = "rotated-rds", "rotated-rds"
 NAMESPACE, NAME, USER, DEPLOYMENT, REPLICAS = "shop", "orders-db", "app", "orders", 3
+ADMIN = "shop/admin"  # an administrator's AWS secret, which the tenancy must name
 PATIENCE = 180.0  # seconds that a condition may take on a busy machine
 CHART = REPO / "helm" / "rotated-rds"
 _RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
@@ -97,6 +98,7 @@ class Ground:
             "aws": {"region": self.aws.region, "endpointUrl": self.aws.endpoint, "events": {"queueUrl": queue.url}},
             "limits": {"minRotationInterval": "1s"},
             "uninstall": {"listFirst": True},
+            "tenancy": {"rules": [{"namespaces": [NAMESPACE], "adminSecrets": [ADMIN]}]},
             "extraEnv": [{"name": name, "value": self.aws.environment[name]} for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")],
             **more,
         }
@@ -118,23 +120,23 @@ class Ground:
     def applications(self) -> dict[str, Json]:
         return self.pods(NAMESPACE, "app=orders")
 
-    def settled(self) -> dict[str, Json]:
-        """The application's Pods, once the resource is Ready and says that they run on what the Secret holds; waits for that."""
-        until("the application runs on what the Secret holds", self._is_settled, seconds=PATIENCE)
-        return self.applications()
+    def settled(self, name: str = NAME, deployment: str = DEPLOYMENT, replicas: int = REPLICAS) -> dict[str, Json]:
+        """An application's Pods, once the resource is Ready and says that they run on what the Secret holds; waits for that."""
+        until(f"{deployment} runs on what the Secret holds", lambda: self._is_settled(name, deployment, replicas), seconds=PATIENCE)
+        return self.pods(NAMESPACE, f"app={deployment}")
 
-    def _is_settled(self) -> bool:
-        told = [one for one in entries(self.cluster.status(NAME), "workloads") if one["name"] == DEPLOYMENT]
+    def _is_settled(self, name: str, deployment: str, replicas: int) -> bool:
+        told = [one for one in entries(self.cluster.status(name), "workloads") if one["name"] == deployment]
         state = [(one["state"], one.get("versionId")) for one in told]
-        pods = self.applications().values()
-        return state == [("Ready", self.secret_version())] and len(pods) == REPLICAS and all(is_ready(pod) for pod in pods)
+        pods = self.pods(NAMESPACE, f"app={deployment}").values()
+        return state == [("Ready", self.secret_version(name))] and len(pods) == replicas and all(is_ready(pod) for pod in pods)
 
     def log(self, pod: Json, *words: str) -> str:
         return self.kubectl("logs", "-n", pod["metadata"]["namespace"], pod["metadata"]["name"], *words)
 
-    def secret_version(self) -> str:
+    def secret_version(self, name: str = NAME) -> str:
         """The AWS version that the Kubernetes Secret holds."""
-        found = self.cluster.secret(NAME)
+        found = self.cluster.secret(name)
         return found["metadata"]["annotations"]["rotated-rds.io/version-id"] if found else ""
 
     def password(self) -> str:

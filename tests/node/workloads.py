@@ -2,13 +2,14 @@
 
 from rotated_rds.model.document import entries
 from tests.bed.processes import until
-from tests.node import application
+from tests.node import application, two_users
 from tests.node.ground import DEPLOYMENT, NAME, NAMESPACE, PATIENCE, Ground, Json, is_ready
 
 
 def an_application(ground: Ground) -> None:
-    """The example's Deployment, with psycopg from the operator's own image."""
+    """The example's Deployment, with psycopg from the operator's own image; beside it a second one, whose two users take turns."""
     ground.screen.heading("5  An application that reads the Secret")
+    two_users.given(ground)
     with ground.timed("application applied → 3 of 3 Pods have logged in"):
         ground.kubectl.apply(application.deployment(ground.image), NAMESPACE)
         ground.type("rollout", "status", "-n", NAMESPACE, f"deploy/{DEPLOYMENT}", "--timeout=180s")
@@ -19,12 +20,13 @@ def an_application(ground: Ground) -> None:
 
 
 def a_rotation(ground: Ground) -> None:
-    """On request: a new password, a new Secret, new containers."""
+    """On request: a new password, a new Secret, new containers; with two users without one failed log-in."""
     ground.screen.heading("6  A rotation, on request")
     claims, old, before = ground.claims, ground.password(), ground.applications()
-    versions = ground.versions()
+    ground.settled(two_users.NAME, two_users.DEPLOYMENT, two_users.REPLICAS)
+    versions, followed = ground.versions(), two_users.follow(ground)
     with ground.timed("rotate requested → every Pod replaced and logged in"):
-        ground.type("annotate", "rrs", "-n", NAMESPACE, NAME, "rotated-rds.io/rotate=first")
+        ground.type("annotate", "rrs", "-n", NAMESPACE, NAME, two_users.NAME, "rotated-rds.io/rotate=first")
         answer = ground.cluster.expect_request(NAME, "rotate", "first", PATIENCE)
         pods = ground.settled()
     claims.check("the request is Done", answer["result"] == "Done", str(answer))
@@ -32,6 +34,8 @@ def a_rotation(ground: Ground) -> None:
     claims.check("the old password is refused, the new one logs in", not ground.logs_in(old) and ground.logs_in(new))
     claims.check("one new version in AWS", len(ground.versions().keys() - versions.keys()) == 1)
     claims.check("three Pods are new, and each has logged in", not before.keys() & pods.keys() and _logged_in(ground, pods))
+    assert ground.cluster.expect_request(two_users.NAME, "rotate", "first", PATIENCE)["result"] == "Done"
+    two_users.check(ground, followed)
 
 
 def a_refused_pod(ground: Ground) -> None:
