@@ -31,10 +31,14 @@ def handler(event: Mapping[str, object], context: object) -> None:
         _STEPS[asked.step](secrets, asked, state)
 
 
+def _unfenced(_seconds: float) -> None:
+    """No Lease stands behind a function: the database's lock and AWS's labels do."""
+
+
 @cache
 def _aws(region: str) -> Aws:
-    """One session as long as Lambda keeps this container. No Lease stands behind it: the database's lock and AWS's labels do."""
-    return AwsSessions(lambda _seconds: None).of(AwsIdentity(region=region))
+    """One session as long as Lambda keeps this container."""
+    return AwsSessions(_unfenced).of(AwsIdentity(region=region))
 
 
 def _state(secrets: SecretsManager, asked: Asked) -> SecretState:
@@ -149,7 +153,7 @@ def _open(stack: ExitStack, endpoint: Endpoint, user: str, passwords: Iterator[t
             continue
         tried[password] = label
         try:
-            return stack.enter_context(databases.session(endpoint, user, password, user=user)), password
+            return stack.enter_context(databases.session(endpoint, user, password, user=user, fence=_unfenced)), password
         except LoginRefused as no:
             if no.login.verdict is not Verdict.REFUSED:
                 raise

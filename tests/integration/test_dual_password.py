@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model.errors import Reason
 from rotated_rds.model.secret import CURRENT, PENDING
 from rotated_rds.model.status import Kind as Condition
@@ -12,6 +13,7 @@ from tests.bed.bed import Bed, Facts
 from tests.bed.processes import until
 from tests.support.databases import execute_as_root, through
 from tests.support.dual import ADMIN, KINDS, LATER, MARIADB, OWN, Kind, begin, expect_two, may_keep_two, primary, rotated
+from tests.support.passes import Fence
 from tests.support.safety import FIRST, Scene
 from tests.support.tcp import Fault, Relay
 
@@ -129,6 +131,25 @@ def test_D2_after_a_rollback_too_a_change_is_not_repeated(scene: Scene, call: in
     assert scene.logs_in(FIRST)
     scene.settle()
     assert expect_two(scene, FIRST) == ours == primary(scene)
+
+
+@pytest.mark.parametrize("kind", [OWN], ids=str)
+def test_A4_D2_the_change_after_a_rollback_begins_only_with_lease_left_after_the_looks_before_it(
+    bed: Bed, api: Api, namespace: str, kind: Kind, database: Facts, aws: Facts
+) -> None:
+    fence = Fence()
+    scene = begin(Scene.at(bed, api, namespace, database, aws, fence=fence), kind)
+    rotated(scene, "one")
+    scene.cluster.annotate(scene.name, rollback="a")
+    scene.settle()
+    ours = _due(scene, "two")
+    with scene.held("hold-before", "GetSecretValue", after=2):  # AWSCURRENT's; the new one, read back; the primary's
+        fence.left = STATEMENT_TIMEOUT.total_seconds()
+    assert scene.label(PENDING) == ours
+    assert not scene.logs_in(scene.password(ours))
+    fence.left = 15.0
+    scene.settle()
+    assert expect_two(scene, FIRST) == ours
 
 
 @pytest.mark.parametrize("kind", [ADMIN], ids=str)

@@ -49,7 +49,7 @@ class Two:
         with self.session() as session:
             both, user = session.pair(self.pair), user or self.clone
             both.check()
-            both.make_ready(user, lambda: None)
+            both.make_ready(user)
             session.set_password(user, SecretStr(NEW), None)
 
     def traits(self) -> tuple[frozenset[str], frozenset[str]]:

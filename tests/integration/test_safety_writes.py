@@ -1,8 +1,7 @@
 """SAFETY.md A4: every write has a fixed time and one attempt, and begins only while the Lease lasts longer than that."""
 
 import threading
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,33 +11,24 @@ from pydantic import SecretStr
 from rotated_rds.clients import aws as aws_clients
 from rotated_rds.clients.apiserver import WRITE_SECONDS, once
 from rotated_rds.clients.aws import AwsIdentity, NoAnswer
-from rotated_rds.clients.databases import LostAnswer
+from rotated_rds.clients.databases import LostAnswer, Session, TwoPasswords
 from rotated_rds.clients.kubernetes import Kubernetes
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
-from rotated_rds.model.errors import Reason, Unavailable
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, PairSession
+from rotated_rds.model.alternating import Pair
+from rotated_rds.model.errors import Unavailable
 from tests.bed.api import Api
 from tests.bed.bed import Bed, Facts
 from tests.bed.kubeconfig import service_account_kubeconfig
 from tests.support.aws import Aws
-from tests.support.logins import ENGINES, endpoint, made_at, own_session
+from tests.support.databases import can_log_in
+from tests.support.logins import ENGINES, User, admin_session, endpoint, made_at, own_session
 from tests.support.outages import another, frozen
-from tests.support.passes import sessions
+from tests.support.passes import Fence, sessions
 from tests.support.releases import HOME, install
 from tests.support.safety import FIRST, Scene, within
 from tests.support.tcp import Relay
 
 GRACE = 0.8  # seconds that this machine may be late
-
-
-@dataclass
-class Fence:
-    """A Lease with so many seconds left."""
-
-    left: float = 15.0
-
-    def __call__(self, seconds: float) -> None:
-        if self.left <= seconds:
-            raise Unavailable(Reason.UNAVAILABLE, "the Lease ends")
 
 
 @pytest.fixture
@@ -177,3 +167,48 @@ def test_A4_a_change_of_password_begins_only_with_more_lease_left_than_it_takes(
     fence.left = 15.0
     scene.settle()
     assert scene.expect_one_credential() == ours
+
+
+NEW = SecretStr("New-Passw0rd")
+READS = {"check", "check_two", "sessions_of", "user_exists", "pair", "traits"}
+CHANGES: dict[str, Callable[[Session, User], None]] = {
+    "make_ready": lambda session, user: session.pair(_pair(user)).make_ready(_pair(user).clone),
+    "set_password": lambda session, user: session.set_password(user.name, NEW, None),
+    "set_beside": lambda session, user: _two(session).set_beside(user.name, NEW, SecretStr(user.password)),
+    "leave_alone": lambda session, user: _two(session).leave_alone(user.name, NEW),
+}
+"""Whatever a session does that changes something, in an order in which each can be."""
+
+
+def test_A4_these_are_all_the_changes_that_a_session_can_make() -> None:
+    named = {name for words in (Session, TwoPasswords, PairSession) for name, word in vars(words).items() if callable(word)}
+    assert {name for name in named if not name.startswith("_")} == READS | CHANGES.keys()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_A4_a_session_sends_no_change_that_its_own_fence_does_not_let_begin(engine: str, request: pytest.FixtureRequest) -> None:
+    facts: Facts = request.getfixturevalue(engine)
+    fence, user = Fence(left=STATEMENT_TIMEOUT.total_seconds()), made_at(facts)
+    with admin_session(facts, user.name, fence=fence) as session:
+        able = [change for change in CHANGES if isinstance(session, TwoPasswords) or change not in ("set_beside", "leave_alone")]
+        for change in able:
+            with pytest.raises(Unavailable, match="Lease"):
+                CHANGES[change](session, user)
+        assert can_log_in(facts, user.name, user.password)
+        assert not can_log_in(facts, user.name, NEW.get_secret_value())
+        assert not session.user_exists(_pair(user).clone)
+        fence.left += 0.1
+        for change in able:
+            CHANGES[change](session, user)
+        assert session.user_exists(_pair(user).clone)
+    assert can_log_in(facts, user.name, NEW.get_secret_value())
+    assert not can_log_in(facts, user.name, user.password)
+
+
+def _pair(user: User) -> Pair:
+    return Pair(user.name, f"{user.name}_clone", None)
+
+
+def _two(session: Session) -> TwoPasswords:
+    assert isinstance(session, TwoPasswords)
+    return session

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from rotated_rds.clients import databases
 from rotated_rds.clients.databases import LOGIN_TIMEOUT, Session
+from rotated_rds.clients.sessions import Fence
 from rotated_rds.model.database import Endpoint, Engine, Login, Tls, TlsMode
 from rotated_rds.model.errors import Reason, Refused
 from tests.bed.bed import Bed, Facts
@@ -39,15 +40,21 @@ def log_in_at(where: Endpoint, user: User, timeout: timedelta = LOGIN_TIMEOUT) -
     return databases.login(where, user.name, SecretStr(user.password), timeout=timeout)
 
 
-def own_session(where: Endpoint, user: User) -> AbstractContextManager[Session]:
+def unfenced(_seconds: float) -> None:
+    """Behind a session of a test's own stands no Lease."""
+
+
+def own_session(where: Endpoint, user: User, fence: Fence = unfenced) -> AbstractContextManager[Session]:
     """The user's own session, which holds the user's lock."""
-    return databases.session(where, user.name, SecretStr(user.password), user=user.name)
+    return databases.session(where, user.name, SecretStr(user.password), user=user.name, fence=fence)
 
 
-def admin_session(facts: Facts, user: str, where: Endpoint | None = None, admin: User | None = None) -> AbstractContextManager[Session]:
+def admin_session(
+    facts: Facts, user: str, where: Endpoint | None = None, admin: User | None = None, fence: Fence = unfenced
+) -> AbstractContextManager[Session]:
     """The administrator's session, which holds the lock of `user`; the bed's master unless another is named."""
     who = admin or User(str(facts["admin_user"]), str(facts["admin_password"]))
-    return databases.session(where or endpoint(facts), who.name, SecretStr(who.password), user=user, admin=True)
+    return databases.session(where or endpoint(facts), who.name, SecretStr(who.password), user=user, admin=True, fence=fence)
 
 
 def made_at(facts: Facts, options: Options | None = None, user: User | None = None) -> User:

@@ -20,6 +20,7 @@ from rotated_rds.clients.kubernetes import Kubernetes
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.world import Ages, House, World
 from rotated_rds.model.claims import Claims
+from rotated_rds.model.errors import Reason, Unavailable
 from rotated_rds.model.resource import Key
 from rotated_rds.model.status import Status
 from rotated_rds.model.tenancy import Tenancy, parse
@@ -44,6 +45,17 @@ class Clock:
 
     def advance(self, span: timedelta) -> None:
         self.ahead += span
+
+
+@dataclass
+class Fence:
+    """A Lease with so many seconds left."""
+
+    left: float = 15.0
+
+    def __call__(self, seconds: float) -> None:
+        if self.left <= seconds:
+            raise Unavailable(Reason.UNAVAILABLE, "the Lease ends")
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The administrator of a database: whose secret it is, whether it fits, and what it may be used for."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ from pydantic import SecretStr
 
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients import addresses, databases
+from rotated_rds.clients.databases import Session
 from rotated_rds.clients.deadline import Deadline
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.credential import SecretValue
@@ -28,6 +30,15 @@ class Opener:
     admin: bool = False
     version: str = ""
     arn: str = ""
+
+
+def locked(secrets: SecretsManager, endpoint: Endpoint, opener: Opener, user: str) -> AbstractContextManager[Session]:
+    """The opener's session, which holds the lock of `user`; its changes begin only while the Lease lasts (SAFETY.md A4).
+
+    Raises what `databases.session` says.
+    """
+    fence = secrets.aws.fence
+    return databases.session(endpoint, opener.username, opener.password, user=user, admin=opener.admin, fence=fence)
 
 
 def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:

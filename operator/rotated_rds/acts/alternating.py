@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from rotated_rds.acts.admin import Opener, administrator
 from rotated_rds.acts.single import current_refused
 from rotated_rds.acts.view import Pass
-from rotated_rds.acts.way import Turn, fence
+from rotated_rds.acts.way import Turn
 from rotated_rds.clients.databases import Session
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model import alternating
@@ -99,7 +99,7 @@ class OtherUser:
     def prepare(self, session: Session) -> None:
         self.check(session)
         pair, both = self.pair, session.pair(self.pair)
-        both.make_ready(self.new.username, lambda: fence(self.one.secrets))
+        both.make_ready(self.new.username)
         if self.new.username == pair.clone:
             no = alternating.not_carried_over(pair, both.traits(pair.base), both.traits(pair.clone))
         else:

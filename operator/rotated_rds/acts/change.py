@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from rotated_rds.acts.admin import Opener
-from rotated_rds.acts.way import Way, fence
-from rotated_rds.clients import databases
+from rotated_rds.acts.admin import Opener, locked
+from rotated_rds.acts.way import Way
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.clients.databases import LostAnswer, Session
 from rotated_rds.clients.logins import Logins
@@ -64,8 +63,7 @@ def set_and_finish(change: Change, way: Way) -> Ended:
 
     The session stays open from before the change until AWSCURRENT has moved. Raises Refused before any change, Unavailable.
     """
-    opener = way.opener
-    with databases.session(change.endpoint, opener.username, opener.password, user=way.lock, admin=opener.admin) as session:
+    with locked(change.secrets, change.endpoint, way.opener, way.lock) as session:
         if (moved := _moved_meanwhile(change)) is not None:
             return moved
         if not session.writer:
@@ -115,7 +113,6 @@ def _set_again(change: Change, session: Session, way: Way) -> Ended:
 
 
 def _set(change: Change, session: Session, way: Way) -> Ended:
-    fence(change.secrets)
     try:
         way.set(session)
     except LostAnswer as lost:
@@ -149,7 +146,6 @@ def _unclear(tried: Login, session: Session) -> Ended | None:
 
 
 def _put_back(change: Change, session: Session, way: Way, reason: Reason, text: str) -> Ended:
-    fence(change.secrets)
     try:
         restored = way.put_back(session)
     except (LostAnswer, Refused) as failed:
@@ -160,7 +156,8 @@ def _put_back(change: Change, session: Session, way: Way, reason: Reason, text: 
 
 def finish_proven(change: Change) -> Ended:
     """AWSPENDING logs in already: under the lock look again, then move AWSCURRENT (SAFETY.md A3: not by a login alone)."""
-    with databases.session(change.endpoint, change.new.username, change.new.password, user=change.new.username):
+    new = change.new
+    with locked(change.secrets, change.endpoint, Opener(new.username, new.password), new.username):
         return _moved_meanwhile(change) or _finish(change, None, None)
 
 
@@ -211,14 +208,13 @@ def repair(change: Change, opener: Opener) -> Ended:
     `new` and `old` are the same version here.
     """
     user = change.new.username
-    with databases.session(change.endpoint, opener.username, opener.password, user=user, admin=opener.admin) as session:
+    with locked(change.secrets, change.endpoint, opener, user) as session:
         state = change.secrets.describe(change.arn)
         if state is None or state.owner != change.owner or state.current != change.new.version:
             return Ended(End.LATER, Reason.UNAVAILABLE, "somebody else moved the secret's labels; looking again")
         if not session.writer:
             raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the repair waits for the writer")
         session.check(user)
-        fence(change.secrets)
         session.set_password(user, change.new.password, None if opener.admin else opener.password)
         change.logins.forget(change.new.version)
         tried = change.logins.try_version(change.endpoint, change.new.version, user, change.new.password, again=True)

@@ -3,9 +3,8 @@
 from pydantic import SecretStr
 
 from rotated_rds.acts import first
-from rotated_rds.acts.admin import administrator, find_admin
+from rotated_rds.acts.admin import administrator, find_admin, locked
 from rotated_rds.acts.view import Pass
-from rotated_rds.clients import databases
 from rotated_rds.model.alternating import clone_of, is_alternating
 from rotated_rds.model.credential import SecretValue, generate, new_value
 from rotated_rds.model.database import Endpoint, Verdict
@@ -102,7 +101,7 @@ def create_first(one: Pass, endpoint: Endpoint) -> None:
             "spec.user.passwordSecretRef, or an administrator in spec.user.adminSecretId",
         )
     admin = administrator(one, endpoint, user)
-    with databases.session(endpoint, admin.username, admin.password, user=user, admin=True) as session:
+    with locked(one.secrets, endpoint, admin, user) as session:
         first.check_user(session, user, take_over=one.spec.user.take_over)
     rules = one.spec.rotation.password.rules
     first.store(one.secrets, _new_secret(one, "create"), _first_value(one, endpoint, user, generate(rules)))

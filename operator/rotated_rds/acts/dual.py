@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from rotated_rds.acts.admin import Opener
 from rotated_rds.acts.single import opener, working_version
-from rotated_rds.acts.way import Turn, fence
+from rotated_rds.acts.way import Turn
 from rotated_rds.clients.databases import Session, TwoPasswords
 from rotated_rds.model import dual
 from rotated_rds.model.credential import Credential, SecretValue, generate
@@ -127,7 +127,6 @@ class Beside:
     def _set_beside(self, session: Session) -> bool:
         """Keep AWSCURRENT's, which AWS is told before is the primary. False where the server says that it is not."""
         self._mark(self.turn.old.version)
-        fence(self.turn.one.secrets)
         return self._accepted(lambda: two(session).set_beside(self.new.username, self.new.password, self._kept()))
 
     def _accepted(self, change: Callable[[], None]) -> bool:
@@ -142,10 +141,8 @@ class Beside:
 
     def _renew(self, session: Session) -> None:
         """Make AWSCURRENT's own password the primary, whatever that was: it logs in before, after and meanwhile."""
-        fence(self.turn.one.secrets)
         session.set_password(self.new.username, self.turn.old.password, None)
         self._mark(self.turn.old.version)
-        fence(self.turn.one.secrets)
 
     def _mark(self, version: str) -> None:
         holder = self._labels().holder(PRIMARY)

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from rotated_rds.acts.admin import Opener
-from rotated_rds.acts.way import fence
-from rotated_rds.clients import databases
+from rotated_rds.acts.admin import Opener, locked
 from rotated_rds.clients.aws import Exists
 from rotated_rds.clients.databases import Session
 from rotated_rds.clients.logins import Logins
@@ -80,10 +78,9 @@ def set_first(
     take_over: bool,
 ) -> None:
     """An administrator sets the stored first password, unless it logs in already. Raises Refused, Unavailable; it may be repeated."""
-    with databases.session(endpoint, admin.username, admin.password, user=username, admin=True) as session:
+    with locked(secrets, endpoint, admin, username) as session:
         if logins.try_version(endpoint, version, username, password, again=True).verdict.proves:
             return
         check_user(session, username, take_over=take_over)
-        fence(secrets)
         session.set_password(username, password, None)
     logins.forget(version)

@@ -3,11 +3,9 @@
 from datetime import timedelta
 
 from rotated_rds.acts import dependents, report
-from rotated_rds.acts.admin import Opener, administrator
+from rotated_rds.acts.admin import Opener, administrator, locked
 from rotated_rds.acts.dual import two
 from rotated_rds.acts.view import Pass
-from rotated_rds.acts.way import fence
-from rotated_rds.clients import databases
 from rotated_rds.clients.databases import Session
 from rotated_rds.model import dual, holds
 from rotated_rds.model.credential import Credential
@@ -69,7 +67,7 @@ def _end(one: Pass, endpoint: Endpoint, state: SecretState) -> bool:
         return False
     current = Credential(version, value)
     opener = _opener(one, endpoint, current)
-    with databases.session(endpoint, opener.username, opener.password, user=current.username, admin=opener.admin) as session:
+    with locked(one.secrets, endpoint, opener, current.username) as session:
         seen = one.secrets.describe(state.arn)
         if seen is None or not as_expected(one, seen, state) or not session.writer or not _logs_in(one, endpoint, current):
             return False
@@ -81,9 +79,7 @@ def _discard(one: Pass, endpoint: Endpoint, seen: SecretState, current: Credenti
     if _is_second(one, seen, current):
         if not leaving:
             return False  # after a rollback: what would be discarded is AWSCURRENT (D2)
-        fence(one.secrets)
         session.set_password(current.username, current.password, None)
-    fence(one.secrets)
     two(session).leave_alone(current.username, current.password)
     if not _logs_in(one, endpoint, current, again=True):
         session.set_password(current.username, current.password, None)

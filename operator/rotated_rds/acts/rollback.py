@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from rotated_rds.acts import report_rollback as report
+from rotated_rds.acts.admin import Opener, locked
 from rotated_rds.acts.view import Pass
-from rotated_rds.clients import databases
 from rotated_rds.clients.databases import LoginRefused
 from rotated_rds.model import rollback as rules
 from rotated_rds.model.credential import Credential
@@ -67,7 +67,8 @@ def _back(one: Pass, endpoint: Endpoint, state: SecretState, current: Credential
     if login.verdict is not Verdict.OK:
         raise Unavailable(Reason.UNAVAILABLE, f"AWSPREVIOUS {previous.version[:8]} could not be tried ({login.verdict} {login.code})")
     try:
-        with databases.session(endpoint, previous.username, previous.password, user=one.spec.user.name or previous.username) as session:
+        opener = Opener(previous.username, previous.password)
+        with locked(one.secrets, endpoint, opener, one.spec.user.name or previous.username) as session:
             seen = one.secrets.describe(state.arn)
             if seen is None or seen.owner != one.world.owner(one.key) or seen.versions != state.versions or not session.writer:
                 raise Unavailable(Reason.UNAVAILABLE, "somebody else moved the secret's labels during the rollback; looking again")

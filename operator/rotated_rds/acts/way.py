@@ -6,8 +6,6 @@ from typing import Protocol
 from rotated_rds.acts.admin import Opener
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.databases import Session
-from rotated_rds.clients.secretsmanager import SecretsManager
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT
 from rotated_rds.model.credential import Credential, SecretValue
 from rotated_rds.model.database import Endpoint, Login
 from rotated_rds.model.errors import Refused
@@ -24,14 +22,6 @@ class Turn:
     state: SecretState
     old: Credential
     progress: InProgress
-
-
-def fence(secrets: SecretsManager) -> None:
-    """Let a change in the database begin only while the Lease lasts longer than a statement may take (SAFETY.md A4).
-
-    Raises Unavailable.
-    """
-    secrets.aws.fence(STATEMENT_TIMEOUT.total_seconds())
 
 
 class Way(Protocol):

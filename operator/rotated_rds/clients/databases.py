@@ -9,7 +9,16 @@ from pydantic import SecretStr
 from rotated_rds.clients import mysql, mysql_session, postgres, postgres_session
 from rotated_rds.clients.addresses import joined, resolve
 from rotated_rds.clients.deadline import Deadline
-from rotated_rds.clients.sessions import LOGIN_TIMEOUT, LoginRefused, LoginUnavailable, LostAnswer, Session, TwoPasswords, not_logged_in
+from rotated_rds.clients.sessions import (
+    LOGIN_TIMEOUT,
+    Fence,
+    LoginRefused,
+    LoginUnavailable,
+    LostAnswer,
+    Session,
+    TwoPasswords,
+    not_logged_in,
+)
 from rotated_rds.clients.versions import require_supported
 from rotated_rds.model.database import TIMED_OUT, Endpoint, Engine, Login, Verdict
 
@@ -51,23 +60,26 @@ def login(
 
 
 @contextmanager
-def session(endpoint: Endpoint, username: str, password: SecretStr, *, user: str, admin: bool = False) -> Generator[Session]:
+def session(endpoint: Endpoint, username: str, password: SecretStr, *, user: str, fence: Fence, admin: bool = False) -> Generator[Session]:
     """Log in as `username` and hold the database's own lock for `user` (SAFETY.md A3) until the end, which closes the session.
 
-    Raises LoginRefused, LoginUnavailable: it cannot log in. Unavailable: no lock, somebody else is changing the user; or no answer.
+    fence: what lets its changes begin. Raises LoginRefused, LoginUnavailable: it cannot log in. Unavailable: no lock, as somebody else is
+    changing the user; or no answer.
     Refused(UnsupportedEngine).
     """
-    with _opener(endpoint, username, password, user, admin=admin) as opened:
+    with _opener(endpoint, username, password, user, fence, admin=admin) as opened:
         yield opened
 
 
-def _opener(endpoint: Endpoint, username: str, password: SecretStr, user: str, *, admin: bool) -> AbstractContextManager[Session]:
+def _opener(
+    endpoint: Endpoint, username: str, password: SecretStr, user: str, fence: Fence, *, admin: bool
+) -> AbstractContextManager[Session]:
     deadline = Deadline(LOGIN_TIMEOUT)
     addresses = resolve(endpoint.host, endpoint.port, deadline)
     if not addresses:
         raise not_logged_in(endpoint, username, _not_found(deadline))
     room = postgres_session if endpoint.engine is Engine.POSTGRES else mysql_session
-    return room.locked(endpoint, username, password, addresses, deadline, user=user, admin=admin)
+    return room.locked(endpoint, username, password, addresses, deadline, user=user, admin=admin, fence=fence)
 
 
 def _not_found(deadline: Deadline) -> Login:

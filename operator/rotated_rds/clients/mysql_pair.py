@@ -8,7 +8,7 @@ from rotated_rds.clients import mysql_rules as rules
 from rotated_rds.clients.line import literal
 from rotated_rds.clients.mysql_grants import Grant, backticked, read_grants
 from rotated_rds.clients.mysql_rules import Account
-from rotated_rds.clients.sessions import Said, changing, unlucky
+from rotated_rds.clients.sessions import Fence, Said, changing, unlucky
 from rotated_rds.clients.wire import Row
 from rotated_rds.model.alternating import Pair
 from rotated_rds.model.database import Endpoint, Engine
@@ -62,6 +62,7 @@ class MySQLPair:
     """A `sessions.PairSession`, inside an administrator's locked session. read: asks the grant tables; say: sends a statement."""
 
     endpoint: Endpoint
+    fence: Fence
     read: Callable[[str], list[Row]]
     say: Callable[[str], list[Row]]
     admin: str
@@ -79,14 +80,13 @@ class MySQLPair:
     def traits(self, user: str) -> frozenset[str]:
         return frozenset(f"@{host} {trait}" for host, known in self._masks(user).items() for trait in known.traits())
 
-    def make_ready(self, user: str, fence: Callable[[], None]) -> None:
+    def make_ready(self, user: str) -> None:
         """Statement by statement, as these engines know no transaction for it; what is missing after a kill is made up for next time."""
         if user != self.pair.clone:
             return
         base, clone = self._masks(self.pair.base), self._masks(user)
         for host, wanted in base.items():
             for statement in self._statements(host, wanted, clone.get(host)):
-                fence()
                 self._write(statement)
 
     def _statements(self, host: str, wanted: Known, has: Known | None) -> Iterator[str]:
@@ -172,7 +172,7 @@ class MySQLPair:
         return rules.refusal(self.pair.clone, error.code, admin=True) or unlucky(self.endpoint, error)
 
     def _write(self, sql: str) -> None:
-        with changing(self.endpoint, self._refusal):
+        with changing(self.endpoint, self.fence, self._refusal):
             self.say(sql)
 
     def _refusal(self, error: Said) -> Problem:

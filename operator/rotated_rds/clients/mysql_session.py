@@ -17,6 +17,7 @@ from rotated_rds.clients.sessions import (
     LOCK_TIMEOUT,
     SERVER_TIMEOUT,
     STATEMENT_TIMEOUT,
+    Fence,
     Lost,
     Said,
     digest,
@@ -41,7 +42,15 @@ _STATEMENT_LIMIT = {
 
 @contextmanager
 def locked(
-    endpoint: Endpoint, username: str, password: SecretStr, addresses: Sequence[str], deadline: Deadline, *, user: str, admin: bool
+    endpoint: Endpoint,
+    username: str,
+    password: SecretStr,
+    addresses: Sequence[str],
+    deadline: Deadline,
+    *,
+    user: str,
+    admin: bool,
+    fence: Fence,
 ) -> Generator["MySQLSession"]:
     """Open a session that holds the user's lock. Raises what `databases.session` says.
 
@@ -53,7 +62,7 @@ def locked(
         raise not_logged_in(endpoint, username, login)
     try:
         require_supported(endpoint.engine, login.server_version)
-        opened = MySQLSession(endpoint, line, username, admin, bool(login.writer), login.server_version, login.address)
+        opened = MySQLSession(endpoint, line, username, admin, bool(login.writer), login.server_version, login.address, fence)
         opened.take_lock(user)
         yield opened
     finally:
@@ -71,6 +80,7 @@ class MySQLSession:
     writer: bool
     version: str
     address: str
+    _fence: Fence
 
     def take_lock(self, user: str) -> None:
         seconds = LOCK_TIMEOUT.seconds
@@ -131,7 +141,7 @@ class MySQLSession:
         return bool(self._accounts(user))
 
     def pair(self, pair: Pair) -> MySQLPair:
-        return MySQLPair(self._endpoint, self._read, self._say, self._username, pair)
+        return MySQLPair(self._endpoint, self._fence, self._read, self._say, self._username, pair)
 
     def _objection(self, user: str) -> Refused | None:
         if self._admin:
@@ -168,6 +178,7 @@ class MySQLSession:
 
     def _change(self, user: str, sql: str, count: int) -> None:
         """Send a change of so many accounts."""
+        self._fence(STATEMENT_TIMEOUT.total_seconds())
         try:
             self._say(sql)
         except Said as error:

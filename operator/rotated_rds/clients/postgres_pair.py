@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rotated_rds.clients import postgres_rules
-from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, Said, changing, unlucky
+from rotated_rds.clients.sessions import STATEMENT_TIMEOUT, Fence, Said, changing, unlucky
 from rotated_rds.clients.wire import Row, Wire
 from rotated_rds.model.alternating import Pair
 from rotated_rds.model.database import Endpoint
@@ -77,6 +77,7 @@ class PostgresPair:
 
     endpoint: Endpoint
     wire: Wire
+    fence: Fence
     ask: Callable[[str], list[Row]]
     version: tuple[int, ...]
     admin: str
@@ -100,7 +101,7 @@ class PostgresPair:
         found = self._role(user)
         return frozenset() if found is None else found.traits(self.pair.owner)
 
-    def make_ready(self, user: str, fence: Callable[[], None]) -> None:
+    def make_ready(self, user: str) -> None:
         base, found = self._role(self.pair.base), self._role(user)
         if base is None:
             return
@@ -108,7 +109,6 @@ class PostgresPair:
         if user == self.pair.clone:
             statements = [*self._likeness(base, found), *statements]
         if statements:
-            fence()
             self._write("; ".join(statements))  # one transaction: all of it or nothing
 
     def _likeness(self, base: Role, clone: Role | None) -> Iterator[str]:
@@ -187,7 +187,7 @@ class PostgresPair:
             self.wire.ask(f"ALTER ROLE {self._identifier(self.pair.clone)} NOLOGIN", STATEMENT_TIMEOUT)
 
     def _write(self, sql: str) -> None:
-        with changing(self.endpoint, self._refusal):
+        with changing(self.endpoint, self.fence, self._refusal):
             self.wire.ask(sql, STATEMENT_TIMEOUT)
 
     def _not_locked(self, error: Said) -> Problem:

@@ -15,6 +15,7 @@ from rotated_rds.clients.sessions import (
     LOCK_TIMEOUT,
     SERVER_TIMEOUT,
     STATEMENT_TIMEOUT,
+    Fence,
     Lost,
     Said,
     changing,
@@ -41,7 +42,15 @@ _SETTINGS = (
 
 @contextmanager
 def locked(
-    endpoint: Endpoint, username: str, password: SecretStr, addresses: Sequence[str], deadline: Deadline, *, user: str, admin: bool
+    endpoint: Endpoint,
+    username: str,
+    password: SecretStr,
+    addresses: Sequence[str],
+    deadline: Deadline,
+    *,
+    user: str,
+    admin: bool,
+    fence: Fence,
 ) -> Generator["PostgresSession"]:
     """Open a session that holds the user's lock. Raises what `databases.session` says."""
     login, wire = open_wire(endpoint, username, password.get_secret_value(), addresses, deadline)
@@ -51,7 +60,7 @@ def locked(
         )
     try:
         require_supported(endpoint.engine, login.server_version)
-        opened = PostgresSession(endpoint, wire, username, admin, bool(login.writer), login.server_version, login.address)
+        opened = PostgresSession(endpoint, wire, username, admin, bool(login.writer), login.server_version, login.address, fence)
         opened.take_lock(user)
         yield opened
     finally:
@@ -69,6 +78,7 @@ class PostgresSession:
     writer: bool
     version: str
     address: str
+    _fence: Fence
 
     def take_lock(self, user: str) -> None:
         self._ask(_SETTINGS)
@@ -93,7 +103,7 @@ class PostgresSession:
         if not self.writer:
             raise not_the_writer(self._endpoint)
         verifier = self._wire.verifier(user, new.get_secret_value())
-        with changing(self._endpoint, lambda error: self._refusal(user, error)):
+        with changing(self._endpoint, self._fence, lambda error: self._refusal(user, error)):
             self._wire.ask(f"ALTER ROLE {self._wire.identifier(user)} PASSWORD {self._wire.literal(verifier)}", STATEMENT_TIMEOUT)
 
     def sessions_of(self, user: str) -> int:
@@ -104,7 +114,7 @@ class PostgresSession:
         return bool(self._ask(f"SELECT 1 FROM pg_roles WHERE rolname = {self._wire.literal(user)}"))  # noqa: S608  likewise
 
     def pair(self, pair: Pair) -> PostgresPair:
-        return PostgresPair(self._endpoint, self._wire, self._ask, numbers(self.version), self._username, pair)
+        return PostgresPair(self._endpoint, self._wire, self._fence, self._ask, numbers(self.version), self._username, pair)
 
     def _ask(self, sql: str) -> list[Row]:
         try:

@@ -19,6 +19,9 @@ LOCK_TIMEOUT = timedelta(seconds=2)
 # The server ends a session that nobody uses any more, so that a dead client's lock does not stay for hours.
 IDLE_TIMEOUT = timedelta(seconds=60)
 
+Fence = Callable[[float], None]
+"""Called right before each statement that changes something, with the seconds that it may take; raises Unavailable (SAFETY.md A4)."""
+
 _REASONS = {
     Verdict.REFUSED: Reason.LOGIN_FAILED,
     Verdict.UNREACHABLE: Reason.UNREACHABLE,
@@ -29,7 +32,7 @@ _REASONS = {
 
 
 class Session(Protocol):
-    """Logged in, with time-outs, holding the database's own lock for one user."""
+    """Logged in, with time-outs, holding the database's own lock for one user. No change is sent that its `Fence` does not let begin."""
 
     writer: bool
     version: str
@@ -67,10 +70,10 @@ class PairSession(Protocol):
         """Say all that can be compared of a user, in the server's own words; empty where there is no such user."""
         ...
 
-    def make_ready(self, user: str, fence: Callable[[], None]) -> None:
+    def make_ready(self, user: str) -> None:
         """Let `user` be the next in turn: the clone is made, and made like the base; the base stays as it is, but for `owner`.
 
-        fence: called before each change (SAFETY.md A4). It may be repeated. Raises Refused, Unavailable.
+        It may be repeated. Raises Refused, Unavailable.
         """
 
     def is_locked(self) -> bool:
@@ -164,8 +167,9 @@ def nobody_knows(endpoint: Endpoint) -> LostAnswer:
 
 
 @contextmanager
-def changing(endpoint: Endpoint, refusal: Callable[[Said], Exception]) -> Generator[None]:
+def changing(endpoint: Endpoint, fence: Fence, refusal: Callable[[Said], Exception]) -> Generator[None]:
     """Around the statement of a change: a definite no is told by `refusal`; of all else nobody knows (LostAnswer)."""
+    fence(STATEMENT_TIMEOUT.total_seconds())
     try:
         yield
     except Said as error:
