@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rotated_rds.model.dual import PRIMARY
 from rotated_rds.model.resource import read_resource
 from rotated_rds.model.secret import token
 from rotated_rds.model.status import Kind, Status
@@ -71,6 +72,24 @@ def is_rolled_back(lane: Lane, name: str, request: str) -> bool:
     if answer is None or newest is None or answer.text != request:
         return False
     return status.version_id == newest.version_id and not resource.finalizers
+
+
+def is_left(lane: Lane, name: str) -> bool:
+    """DualPassword is left: Ready of the spec as it is now, and AWS knows no primary password any more."""
+    body = lane.body(name)
+    ready = read_resource(body)[1].condition(Kind.READY)
+    labels = lane.eye.secretsmanager().describe_secret(SecretId=lane.secret(name))["VersionIdsToStages"].values()
+    fresh = ready is not None and ready.observed_generation == body["metadata"]["generation"]
+    return fresh and at_rest(lane, name, None) and all(PRIMARY not in held for held in labels)
+
+
+def check_left(lane: Lane, name: str, before: Seen) -> None:
+    """The one password is AWSCURRENT's; nothing was stored."""
+    now = look(lane, name)
+    assert (now.current, now.versions) == (before.current, before.versions), "a password was stored, or AWSCURRENT moved"
+    assert before.previous is not None
+    assert not can_log_in(lane.database, *before.previous), "the password before lives for ever (E4)"
+    check_rest(lane, name, now)
 
 
 def published_logs_in(lane: Lane, name: str) -> bool:

@@ -82,9 +82,9 @@ class Lane:
             resource["spec"]["user"] = {"name": self.user(name), **user}
         self.cluster.given_resource(resource)
 
-    def given_alternating(self, name: str) -> None:
-        """A resource whose two users take turns; the one before needs no grace here."""
-        rotation = {"strategy": "AlternatingUsers", "gracePeriod": "0s"}
+    def given_alternating(self, name: str, grace: str) -> None:
+        """A resource whose two users take turns."""
+        rotation = {"strategy": "AlternatingUsers", "gracePeriod": grace}
         user = {"adminSecretId": self.given_admin()}
         self.cluster.given_resource(a_resource(self.cluster.namespace, name, self.front, self.user(name), user=user, rotation=rotation))
 
@@ -116,10 +116,13 @@ def lane(bed: Bed, namespace: str, database: Facts, *, gated: bool = False, **se
     install(api)
     aws = Aws(bed.facts()["aws"])
     release = f"walk-{secrets.token_hex(4)}"
-    with Relay(int(str(database["port"]))) as relay, Gate(bed) as gate:
+    with Relay(int(str(database["port"]))) as relay, contextlib.ExitStack() as doors:
         kubeconfig = identity(bed, release, (namespace,))
+        traps: list[Trap] = [AwsTrap(aws.control), SqlTrap(relay)]
         if gated:
+            gate = doors.enter_context(Gate(bed))
             kubeconfig = gate.kubeconfig(kubeconfig, bed.folder / "kubeconfigs" / f"{release}.gated.kubeconfig")
+            traps.append(ApiTrap(gate))
         operator = Operator(
             bed,
             aws,
@@ -128,7 +131,6 @@ def lane(bed: Bed, namespace: str, database: Facts, *, gated: bool = False, **se
             environment={**_SETTINGS, **settings},
             kubeconfig=kubeconfig,
         )
-        traps: list[Trap] = [AwsTrap(aws.control), SqlTrap(relay), ApiTrap(gate)]
         one = Lane(bed, Cluster(api, namespace), database, operator, Aws(bed.facts()["aws"]), relay, {trap.kind: trap for trap in traps})
         operator.start()
         try:

@@ -1,4 +1,4 @@
-"""The walks: for n = 1, 2, 3 … one rotation, or one creation, whose n-th call is struck; over when there is no n-th call."""
+"""The walks: for n = 1, 2, 3 … one rotation, creation or change, whose n-th call is struck; over when there is no n-th call."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,20 +6,22 @@ from enum import StrEnum
 from itertools import count
 
 from tests.bed.bed import Bed
-from tests.bed.processes import BedError, until
 from tests.support.walk.claims import (
     at_rest,
     check_created,
+    check_left,
     check_rolled_back,
     check_rotated,
+    is_left,
     is_rolled_back,
     look,
     published_logs_in,
 )
+from tests.support.walk.handing import SHORT, Handing
 from tests.support.walk.lane import Lane, lane
+from tests.support.walk.points import nothing, reach, rest, struck, tell
 from tests.support.walk.traps import How, Trap
 
-PATIENCE = 80.0
 
 
 class What(StrEnum):
@@ -29,6 +31,10 @@ class What(StrEnum):
     ALTERNATING = "alternating"  # likewise, between two users
     DUAL = "dual"  # likewise, between two passwords, until the one before is discarded
     ROLLBACK = "rollback"  # by request, of a rotation between two passwords
+    ROLLBACK_ALTERNATING = "rollback-alternating"  # likewise, between two users
+    ONE_PASSWORD = "to-one-password"  # a change of strategy: DualPassword is left while both passwords log in
+    TO_OPERATOR = "to-operator"  # a change of method: from a function of AWS's that failed
+    TO_LAMBDA = "to-lambda"  # likewise, to a function of AWS's
     GIVEN = "creation"  # of a resource whose first password is given
     ADMIN = "creation-by-admin"  # of a resource whose first password an administrator sets
 
@@ -50,10 +56,13 @@ class Walk:
 
     def run(self, bed: Bed, namespace: str) -> int:
         """Walk it with an operator process of its own; returns how many points were walked. Raises AssertionError that names the point."""
-        with lane(bed, namespace, bed.facts()[self.engine], gated=self.kind == "api") as one:
+        handed = self.what in (What.TO_OPERATOR, What.TO_LAMBDA)
+        with lane(bed, namespace, bed.facts()[self.engine], gated=self.kind == "api", **(SHORT if handed else {})) as one:
             trap = one.traps[self.kind]
-            creates = self.what in (What.GIVEN, What.ADMIN)
-            strike = self._creations(one, trap) if creates else self._rotations(one, trap)
+            if self.what in (What.GIVEN, What.ADMIN):
+                strike = self._creations(one, trap)
+            else:
+                strike = self._changes(one, trap) if handed else self._rotations(one, trap)
             return sum(1 for _ in self._points(strike))
 
     def _points(self, strike: Callable[[int], bool]) -> Iterator[int]:
@@ -67,14 +76,27 @@ class Walk:
         one.given_user("db")
         if self.kind == "api":
             one.cluster.given_deployment("app", "db")
-        if what is What.ALTERNATING:
-            one.given_alternating("db")
+        grace = "0s" if what in (What.ALTERNATING, What.DUAL) else "10m"
+        if what in (What.ALTERNATING, What.ROLLBACK_ALTERNATING):
+            one.given_alternating("db", grace)
         elif what is What.ROTATION:
             one.given_resource("db")
         else:
-            one.given_dual("db", grace="0s" if what is What.DUAL else "10m")
-        _rest(one, "db", None)
-        return lambda n: _roll_back(one, trap, self.how, n) if what is What.ROLLBACK else _rotate(one, trap, self.how, n, what)
+            one.given_dual("db", grace)
+        rest(one, "db", None)
+        match what:
+            case What.ROLLBACK | What.ROLLBACK_ALTERNATING:
+                return lambda n: _roll_back(one, trap, self.how, n)
+            case What.ONE_PASSWORD:
+                return lambda n: _leave_dual(one, trap, self.how, n)
+            case _:
+                return lambda n: _rotate(one, trap, self.how, n, what)
+
+    def _changes(self, one: Lane, trap: Trap) -> Callable[[int], bool]:
+        one.given_user("db")
+        if self.what is What.TO_OPERATOR:
+            return Handing.begin(one, trap, self.how, "fail", step="setSecret").to_operator
+        return Handing.begin(one, trap, self.how, "liar").to_lambda  # its trial touches no database, whose flights are walked
 
     def _creations(self, one: Lane, trap: Trap) -> Callable[[int], bool]:
         admin = one.given_admin() if self.what is What.ADMIN else None
@@ -86,24 +108,45 @@ def _rotate(one: Lane, trap: Trap, how: How, n: int, what: What, name: str = "db
     before, request = look(one, name), f"{trap.kind} {how} {n}"
     trap.lay(how, n, one.secret(name))
     one.cluster.annotate(name, rotate=request)
-    sprung = _struck(one, trap, how, lambda: at_rest(one, name, request), request, keeps=name if what is What.DUAL else None)
-    _rest(one, name, request)
-    _tell(request, lambda: check_rotated(one, name, request, before, alternates=what is What.ALTERNATING))
+    sprung = struck(
+        one, trap, how, lambda: at_rest(one, name, request), request, always=nothing if what is What.ROTATION else keeps(one, name)
+    )
+    rest(one, name, request)
+    tell(request, lambda: check_rotated(one, name, request, before, alternates=what is What.ALTERNATING))
     return sprung
 
 
 def _roll_back(one: Lane, trap: Trap, how: How, n: int, name: str = "db") -> bool:
     """One rotation in peace, and its rollback, struck at its n-th call. The next rotation ends what that says."""
-    rotated, request = f"for {trap.kind} {how} {n}", f"{trap.kind} {how} {n}"
-    one.cluster.annotate(name, force_rotate=rotated)  # the credential before is in its grace
-    until(f"rotated {rotated}", lambda: _is_rotated(one, name, rotated), seconds=PATIENCE, every=0.05)
+    request = f"{trap.kind} {how} {n}"
+    _rotate_in_peace(one, name, f"for {request}")
     before = look(one, name)
     trap.lay(how, n, one.secret(name))
     one.cluster.annotate(name, rollback=request)
-    sprung = _struck(one, trap, how, lambda: is_rolled_back(one, name, request), request, keeps=name)
-    until(f"{request}: rolled back", lambda: is_rolled_back(one, name, request), seconds=PATIENCE, every=0.05)
-    _tell(request, lambda: check_rolled_back(one, name, request, before))
+    sprung = struck(one, trap, how, lambda: is_rolled_back(one, name, request), request, always=keeps(one, name))
+    reach(one, name, f"{request}: rolled back", lambda: is_rolled_back(one, name, request))
+    tell(request, lambda: check_rolled_back(one, name, request, before))
     return sprung
+
+
+def _leave_dual(one: Lane, trap: Trap, how: How, n: int, name: str = "db") -> bool:
+    """One rotation in peace, and its strategy left for SingleUser, struck at its n-th call; then back to two passwords."""
+    point = f"{trap.kind} {how} {n}"
+    _rotate_in_peace(one, name, f"for {point}")
+    before = look(one, name)
+    trap.lay(how, n, one.secret(name))
+    one.cluster.change(name, rotation={"strategy": "SingleUser", "gracePeriod": "0s"})
+    sprung = struck(one, trap, how, lambda: is_left(one, name), point, always=keeps(one, name))
+    reach(one, name, f"{point}: left", lambda: is_left(one, name))
+    tell(point, lambda: check_left(one, name, before))
+    one.cluster.change(name, rotation={"strategy": "DualPassword", "gracePeriod": "10m"})
+    return sprung
+
+
+def _rotate_in_peace(one: Lane, name: str, request: str) -> None:
+    """The credential before is in its grace then."""
+    one.cluster.annotate(name, force_rotate=request)
+    reach(one, name, f"rotated {request}", lambda: _is_rotated(one, name, request))
 
 
 def _is_rotated(one: Lane, name: str, request: str) -> bool:
@@ -118,9 +161,9 @@ def _create(one: Lane, trap: Trap, how: How, n: int, admin: str | None) -> bool:
     password = one.given_user(name)
     trap.lay(how, n, one.secret(name))
     one.given_resource(name, **({"adminSecretId": admin} if admin else {}))
-    sprung = _struck(one, trap, how, lambda: at_rest(one, name, None), point, lambda: _is_told(one, name))
-    _rest(one, name, None)
-    _tell(point, lambda: check_created(one, name, password))
+    sprung = struck(one, trap, how, lambda: at_rest(one, name, None), point, last=lambda: _is_told(one, name))
+    rest(one, name, None)
+    tell(point, lambda: check_created(one, name, password))
     one.cluster.delete(name)
     return sprung
 
@@ -130,49 +173,10 @@ def _is_told(one: Lane, name: str) -> bool:
     return any(event["reason"] == "Mirrored" for event in one.cluster.events(name))
 
 
-def _struck(
-    one: Lane,
-    trap: Trap,
-    how: How,
-    rests: Callable[[], bool],
-    point: str,
-    last: Callable[[], bool] = lambda: True,
-    keeps: str | None = None,
-) -> bool:
-    """Whether the call came before all was over; what was ordered has befallen it then.
+def keeps(one: Lane, name: str) -> Callable[[], None]:
+    """The published credential logs in at every moment, also when something is struck."""
 
-    last: what comes after rest. keeps: the resource whose published credential logs in at every moment, also right then.
-    """
-    sprung = False
+    def check() -> None:
+        assert published_logs_in(one, name), "what is published does not log in (D2)"
 
-    def met() -> bool:
-        nonlocal sprung
-        sprung = trap.sprung()
-        return sprung or (rests() and last())
-
-    until(f"{point}: the call, or the end", met, seconds=PATIENCE, every=0.05)
-    if sprung and keeps:
-        _tell(point, lambda: _check_published(one, keeps))
-    if sprung:
-        one.strike(trap, how, rests)
-    trap.clear()
-    return sprung
-
-
-def _check_published(one: Lane, name: str) -> None:
-    assert published_logs_in(one, name), "what is published does not log in (D2)"
-
-
-def _rest(one: Lane, name: str, request: str | None) -> None:
-    try:
-        until(f"{request or name} at rest", lambda: at_rest(one, name, request), seconds=PATIENCE, every=0.05)
-    except BedError as error:
-        raise AssertionError(f"{error}; status: {one.cluster.status(name)}\n{one.operator.log[-2000:]}") from error
-
-
-def _tell(point: str, check: Callable[[], None]) -> None:
-    """A claim that fails names its point."""
-    try:
-        check()
-    except AssertionError as error:
-        raise AssertionError(f"{point}: {error}") from error
+    return check
