@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from rotated_rds.model.status import Kind, Status
 from rotated_rds.model.tenancy import parse
 from tests.support.databases import can_log_in
+from tests.support.resources import Cluster, a_resource
 from tests.support.scene import FIRST, LOOK, Scene, reason, said
 
 SCHEDULE = {"schedule": "rate(10 days)", "window": "3h"}
@@ -145,11 +146,35 @@ def test_a_stack_is_taken_away_by_the_last_who_uses_it(scene: Scene) -> None:
     assert stack(scene) is None
 
 
+def test_A7_a_stack_stays_whose_other_user_AWS_s_list_does_not_show_yet(scene: Scene) -> None:
+    begun(scene, rotation=hosted(scene))
+    seen, client, name = described(scene), scene.by_hand.secretsmanager(), f"{scene.cluster.namespace}/theirs"
+    before = scene.by_hand.control.moment()
+    theirs = client.create_secret(Name=name, SecretString=client.get_secret_value(SecretId=scene.secret_id)["SecretString"])["ARN"]
+    client.rotate_secret(SecretId=theirs, RotationLambdaARN=seen["RotationLambdaARN"], RotateImmediately=False)
+    scene.aws.control.fault("stale", "ListSecrets", moment=before)
+    scene.cluster.delete(scene.name)
+    gone(scene)
+    assert scene.calls("ListSecrets") == 2
+    assert (stack(scene) is not None, described(scene)["RotationEnabled"]) == (True, False)
+
+
+def test_a_stack_stays_that_a_resource_of_another_namespace_names(scene: Scene) -> None:
+    begun(scene, rotation=hosted(scene))
+    api, place = scene.cluster.api, f"{scene.cluster.namespace}-far"
+    api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}})
+    Cluster(api, place).given_resource(a_resource(place, "far", scene.database, "far", rotation=hosted(scene)))
+    scene.cluster.delete(scene.name)
+    gone(scene)
+    assert stack(scene) is not None
+
+
 def gone(scene: Scene) -> None:
-    """Passes over a resource that is being deleted until Kubernetes has let it go."""
+    """Passes over a resource that is being deleted until Kubernetes has let it go; AWS's list is up to date between any two."""
     for _ in range(6):
         if scene.cluster.api.get(scene.cluster.path("rotatedrdssecrets", scene.name)) is None:
             return
+        scene.later(minutes=5)
         scene.passes.passes.run(scene.passes.body(scene.cluster.namespace, scene.name), LOOK)
     raise AssertionError(scene.cluster.status(scene.name))
 
@@ -167,7 +192,7 @@ def test_a_killed_operator_makes_one_stack_and_E4_leaves_none(scene: Scene, kind
     assert rotation(scene.settled(LOOK)) == "True"
     scene.by_hand.control.rotations(described(scene)["ARN"], seconds=60, count=1)
     scene.changed(rotation={"hostedLambda": None, "schedule": None, "window": None})
-    for _ in range(3):
+    for _ in range(4):  # a function's time; AWS's list shows no other user, and again; the stack is gone
         scene.later(minutes=16)
         scene.settle(LOOK)
     assert (stack(scene), described(scene)["RotationEnabled"]) == (None, False)

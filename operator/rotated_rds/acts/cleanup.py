@@ -69,10 +69,10 @@ def run(one: Pass) -> Ended | Waits:
 def _stack(one: Pass) -> Waits | None:
     """The stack goes first: the secret still says whose function it is."""
     try:
-        text = hosted.leave(one)
+        left = hosted.leave(one)
     except Problem as problem:
         return Waits(Outcome(False, problem.reason, problem.message), kind=Kind.ROTATION_READY)
-    return Waits(Outcome(None, Reason.PENDING, text), one.now + LOOK_AGAIN, Kind.ROTATION_READY) if text else None
+    return Waits(Outcome(None, Reason.PENDING, left.text), one.now + left.again, Kind.ROTATION_READY) if left else None
 
 
 def _delete(one: Pass) -> Ended | Waits:

@@ -65,8 +65,8 @@ def _taken(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: I
 
 def _with_its_stack(one: Pass, state: SecretState) -> Result[Current] | None:
     """From method HostedLambda: its stack goes, unless others use it, before status forgets whose it was."""
-    text = hosted.leave(one) if one.before.rotation.method == Method.HOSTED_LAMBDA else None
-    return _waits(one, state, text, one.now + hosted.LOOK_AGAIN) if text else None
+    left = hosted.leave(one) if one.before.rotation.method == Method.HOSTED_LAMBDA else None
+    return _waits(one, state, left.text, one.now + left.again) if left else None
 
 
 def _facts(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Facts:

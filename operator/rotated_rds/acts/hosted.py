@@ -1,6 +1,8 @@
 """Method HostedLambda: the stack that makes AWS's own function: brought to what the spec says, and taken away by its last user."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from rotated_rds.acts import report
 from rotated_rds.acts.admin import find_admin
@@ -9,7 +11,7 @@ from rotated_rds.clients.aws import Exists
 from rotated_rds.clients.cloudformation import Stacks
 from rotated_rds.model import hosted
 from rotated_rds.model.database import Endpoint
-from rotated_rds.model.document import text
+from rotated_rds.model.document import part, text
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.hosted import MAKER_TAG, StackSeen, Step, Wanted
 from rotated_rds.model.policies import Site
@@ -21,6 +23,7 @@ from rotated_rds.model.tenancy import Allow
 from rotated_rds.model.verified import Current
 
 LOOK_AGAIN = timedelta(seconds=5)
+LIST_LAGS = timedelta(minutes=5)  # ListSecrets may be so far behind (SAFETY.md A7)
 _FIELD = "spec.rotation.hostedLambda"
 _WAITS = {
     Step.CREATE: "CloudFormation is asked for the function",
@@ -157,8 +160,16 @@ def _now(seen: StackSeen | None) -> str:
 # the last user takes it away
 
 
-def leave(one: Pass) -> str | None:
-    """End AWS's rotation of this secret, and delete the stack unless others use it. None: done; else what it waits for.
+@dataclass(frozen=True)
+class Leaving:
+    """What the end of a stack waits for. again: after which time to look."""
+
+    text: str
+    again: timedelta = LOOK_AGAIN
+
+
+def leave(one: Pass) -> Leaving | None:
+    """End AWS's rotation of this secret, and delete the stack unless others use it. None: done.
 
     Raises Refused(StackFailed, AccessDenied), Unavailable.
     """
@@ -169,13 +180,32 @@ def leave(one: Pass) -> str | None:
     _end_rotation(one, function)
     stacks = Stacks(one.world.aws(one.key, one.spec))
     seen = stacks.seen(name)
-    if seen is None or seen.tags.get(MAKER_TAG) not in _makers(one, seen) or _others(one, function):
+    if seen is None or seen.tags.get(MAKER_TAG) not in _makers(one, seen):
         return None
     if seen.status == "DELETE_FAILED" and not one.asks("sync"):
         raise Refused(Reason.STACK_FAILED, f"stack {name} is DELETE_FAILED: {seen.reason}; mend that, or delete the stack by hand")
     if seen.status != "DELETE_IN_PROGRESS":
+        alone = _alone(one, function)
+        if alone is not True:
+            return alone
         stacks.delete(name, _role(one))
-    return f"stack {name} is being deleted"
+    return Leaving(f"stack {name} is being deleted")
+
+
+def _alone(one: Pass, function: str) -> Literal[True] | Leaving | None:
+    """Whether nobody else uses the function, seen twice, as AWS's list may be behind; None: others do."""
+    what = f"alone with {function}"
+    if not one.world.ages.fresh(what, one.key, LIST_LAGS, one.now):
+        if _others(one, function):
+            one.world.ages.forget(what, one.key)
+            return None
+        if one.world.ages.known(what, one.key):
+            return True
+        one.world.ages.note(what, one.key, one.now)
+    text = (
+        f"no other secret is seen to use {function}; its stack is deleted when AWS's list, which may be 5 minutes behind, still shows none"
+    )
+    return Leaving(text, LIST_LAGS)
 
 
 def _left_behind(one: Pass) -> str | None:
@@ -196,7 +226,7 @@ def _end_rotation(one: Pass, function: str) -> None:
 
 
 def _others(one: Pass, function: str) -> bool:
-    """Whether another secret is rotated by this function, as AWS lists them, or another resource of this cluster names it."""
+    """Whether another secret is rotated by this function, as AWS lists them, or another resource that we may see names it."""
     listed = (known for known in one.secrets.sweep([]) if known.arn != one.before.secret_arn and not known.deleted_at)
     if any(known.rotation_enabled and known.function_arn == function for known in listed):
         return True
@@ -205,5 +235,7 @@ def _others(one: Pass, function: str) -> bool:
         text(body, "spec", "rotation", "hostedLambda", "functionName") == name
         and body["metadata"].get("deletionTimestamp") is None
         and Key(body["metadata"]["namespace"], body["metadata"]["name"]) != one.key
-        for body in one.world.kubernetes.resources(one.key.namespace)
+        and not hosted.elsewhere(one.resource.raw_spec, part(body, "spec"))
+        for namespace in one.world.house.namespaces or (None,)
+        for body in one.world.kubernetes.resources(namespace)
     )

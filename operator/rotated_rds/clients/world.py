@@ -63,6 +63,7 @@ class House:
     max_rotations: int
     max_rollouts: int
     stack_role: str | None = None  # CloudFormation's, by name: for the stacks of method HostedLambda
+    namespaces: tuple[str, ...] = ()  # those that it watches; none for all
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ def _house(settings: Settings, api: Kubernetes) -> House:
         settings.max_rotations,
         settings.max_rollouts,
         settings.stack_role,
+        settings.namespaces,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rotated_rds.model.database import Engine
+from rotated_rds.model.document import Json, text
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.spec import HostedLambdaSpec, Strategy
 
@@ -193,6 +194,19 @@ def _change_step(change: ChangeSeen | None, first: Step, *, again: bool) -> Step
     if change.status == "FAILED" and not again:
         return Step.FAILED
     return Step.DROP_CHANGE
+
+
+def elsewhere(ours: Json, theirs: Json) -> bool:
+    """Whether two specs surely speak of two accounts or Regions, so that one function's name is two functions.
+
+    What a spec leaves out is the operator's own, which is not known here.
+    """
+    return any(one and other and one != other for one, other in zip(_place(ours), _place(theirs), strict=True))
+
+
+def _place(spec: Json) -> tuple[str | None, str | None]:
+    account = (text(spec, "aws", "roleArn") or "").split(":")[4:5]
+    return text(spec, "aws", "region"), next(iter(account), None)
 
 
 def function_arn(secret: str, function: str) -> str:

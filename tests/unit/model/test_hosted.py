@@ -14,6 +14,7 @@ from rotated_rds.model.hosted import (
     StackSeen,
     Step,
     Wanted,
+    elsewhere,
     function_arn,
     next_step,
     parameters,
@@ -151,3 +152,20 @@ def test_a_change_set_is_named_by_what_it_changes() -> None:
 def test_the_function_is_in_the_secret_s_account_and_region() -> None:
     secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:shop/db-AbCdEf"
     assert function_arn(secret, "rotate") == "arn:aws-cn:lambda:cn-north-1:123456789012:function:rotate"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ({}, {}, False),
+        ({}, {"region": "eu-west-1"}, False),  # the operator's own Region may be that one
+        ({"region": "eu-west-1"}, {"region": "eu-central-1"}, True),
+        ({"roleArn": "arn:aws:iam::111111111111:role/a"}, {"roleArn": "arn:aws:iam::111111111111:role/b"}, False),
+        ({"roleArn": "arn:aws:iam::111111111111:role/a"}, {"roleArn": "arn:aws:iam::222222222222:role/a"}, True),
+        ({"roleArn": "arn:aws:iam::111111111111:role/a"}, {"roleArn": "nonsense"}, False),
+    ],
+)
+def test_one_function_s_name_is_two_functions_only_where_account_or_region_surely_differ(
+    ours: dict[str, str], theirs: dict[str, str], expected: bool
+) -> None:
+    assert elsewhere({"aws": ours}, {"aws": theirs}) is expected
