@@ -152,7 +152,7 @@ def test_the_same_text_twice_is_one_request_also_for_a_resource_made_again(scene
     scene.asked(rotate="release 7")
     assert scene.password == password
     scene.cluster.delete(scene.name)
-    scene.waits_for("the Secret is collected", lambda: scene.cluster.secret(scene.name) is None)
+    scene.cluster.expect_collected(scene.name)
     resource = scene.resource()
     resource["metadata"]["annotations"] = {"rotated-rds.io/rotate": "release 7"}
     scene.cluster.given_resource(resource)

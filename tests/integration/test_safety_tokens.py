@@ -40,7 +40,7 @@ def test_A1_a_request_of_a_resource_applied_again_is_done_without_a_new_version(
     scene.cluster.delete("db")
     again = a_resource(scene.cluster.namespace, "db", scene.database, scene.user)
     again["metadata"]["annotations"] = body["metadata"]["annotations"]
-    scene.cluster.expect("the old Secret is collected", lambda: scene.cluster.secret("db") is None)
+    scene.cluster.expect_collected("db")
     scene.cluster.given_resource(again)
     assert scene.settle().requests["rotate"].result == "Done"
     assert scene.versions() == made

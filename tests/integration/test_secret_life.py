@@ -216,7 +216,7 @@ def test_deleted_with_its_resource_the_secret_goes_after_its_replicas_and_can_be
     days = (shown["DeletedDate"] - shown["LastChangedDate"]).total_seconds() / 86_400
     assert round(days) == 7
     assert "ReplicationStatus" not in shown
-    scene.waits_for("its Secret is collected", lambda: scene.cluster.secret(scene.name) is None)
+    scene.cluster.expect_collected(scene.name)
     scene.cluster.given_resource(scene.resource(secret={**DELETE, **regions(WEST)}))
     status = scene.settled()
     assert (status.secret_arn, replicas(scene)) == (before.secret_arn, {WEST: "InSync"})

@@ -228,7 +228,7 @@ def test_G1_the_secret_of_a_deleted_namesake_is_waited_for(scene: Scene) -> None
     assert status.condition(Kind.STALLED) is None
     assert scene.content["password"] == "theirs"
     scene.cluster.merge(scene.cluster.path("secrets", scene.name, "v1"), {"metadata": {"finalizers": None}})
-    scene.waits_for("the Secret is collected", lambda: scene.cluster.secret(scene.name) is None)
+    scene.cluster.expect_collected(scene.name)
     scene.settled()
     assert scene.password == FIRST
 
@@ -236,7 +236,7 @@ def test_G1_the_secret_of_a_deleted_namesake_is_waited_for(scene: Scene) -> None
 def test_the_secret_goes_with_its_resource_and_a_resource_made_again_has_it_anew(scene: Scene) -> None:
     scene.given_ready()
     scene.cluster.delete(scene.name)
-    scene.waits_for("the Secret is collected", lambda: scene.cluster.secret(scene.name) is None)
+    scene.cluster.expect_collected(scene.name)
     scene.cluster.given_resource(scene.resource())
     scene.settled()
     assert scene.password == FIRST

@@ -204,7 +204,7 @@ def test_E2_a_secret_scheduled_for_deletion_keeps_the_kubernetes_secret_and_need
 def test_E2_what_carries_our_owner_tag_is_restored_for_a_resource_that_exists_again(scene: Scene) -> None:
     scene.given_ready()
     scene.cluster.delete(scene.name)
-    scene.waits_for("the Secret is collected", lambda: scene.cluster.secret(scene.name) is None)
+    scene.cluster.expect_collected(scene.name)
     deleted(scene, force=False)
     scene.cluster.given_resource(scene.resource())
     status = scene.settled()

@@ -15,6 +15,9 @@ from tests.support.databases import new_user
 
 Json = dict[str, Any]
 PATIENCE = 60.0  # seconds that an expectation waits at the most
+# The garbage collector learns of a new kind when it reads the API server's kinds the next time, every 30 s; what it could not look up
+# before it tries again after twice the pause before (pkg/controller/garbagecollector of Kubernetes: Sync, attemptToDelete).
+COLLECTED = 90.0
 
 
 def a_resource(namespace: str, name: str, database: Facts, user: str, /, **spec: Any) -> Json:
@@ -133,6 +136,10 @@ class Cluster:
     def expect(self, what: str, check: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """A condition that comes true in time; the message tells the last status."""
         until(what, lambda: _holds(check), seconds=seconds, every=0.1)
+
+    def expect_collected(self, name: str) -> None:
+        """Wait for kube-controller-manager to collect a Secret whose owner is gone."""
+        self.expect(f"Secret {name} is collected", lambda: self.secret(name) is None, COLLECTED)
 
     def expect_condition(self, name: str, kind: str, status: str, reason: str | None = None, seconds: float = PATIENCE) -> Json:
         """Wait for a condition of the present generation; returns it."""

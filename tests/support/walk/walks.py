@@ -23,7 +23,6 @@ from tests.support.walk.points import nothing, reach, rest, struck, tell
 from tests.support.walk.traps import How, Trap
 
 
-
 class What(StrEnum):
     """What is struck."""
 
