@@ -242,4 +242,4 @@ def test_without_orphan_the_secret_goes_with_its_owner(move: Move) -> None:
     """The page's warning."""
     Recorded(move.cluster, move.eye).given(move.secret_id)
     moving.kubectl(move.bed, move.cluster.namespace, "delete", "externalsecret", SECRET)
-    until("the Secret is collected", lambda: move.cluster.secret(SECRET) is None)
+    move.cluster.expect_collected(SECRET)

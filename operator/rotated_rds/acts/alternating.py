@@ -78,8 +78,9 @@ class OtherUser:
             if self._of(clone) is None:
                 raise Refused(
                     Reason.CLONE_CONFLICT,
-                    f"the database has a user {clone!r} that no version of this secret names, so it is somebody's: "
-                    "drop or rename it, or store its credential as a version of the secret",
+                    f"the database has a user {clone!r} that no version of this secret names, so it may be somebody's: drop or rename it "
+                    "(AWS forgets a version after a hundred newer ones: where a rotation made this user so long ago, nobody uses it), "
+                    "or store its credential as a version of the secret",
                 )
             self._check_clone(session)
         both = session.pair(pair)
