@@ -61,7 +61,7 @@ class Nursery(Processes):
         assert self._mother.stdin is not None
         assert self._mother.stdout is not None
         self._mother.stdin.close()
-        self._mother.wait(10)
+        self._mother.wait(60)  # it only has to end: on a machine with other work that takes its time
         self._mother.stdout.close()
 
 
