@@ -96,6 +96,7 @@ def test_D2_D5_a_rotation_between_two_passwords_and_its_rollback_struck_at_some_
 @named(
     [
         Walk(What.TO_OPERATOR, "postgres", "aws", How.AFTER, 4, 6),
+        Walk(What.TO_OPERATOR, "postgres", "sql", How.LOST, 9, 20),
         Walk(What.TO_LAMBDA, "postgres", "aws", How.LOST, 2, 6),
     ]
 )

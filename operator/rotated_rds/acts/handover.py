@@ -22,7 +22,10 @@ _STILL = {
     Move.LET_END: "AWS rotates right now; its rotation ends first, then it is cancelled and the operator's begins",
     Move.WAIT: "AWS's rotation is cancelled; the operator's begins when AWSPENDING and AWSCURRENT have not moved for 15 minutes, as a "
     "function that was invoked may still be at work",
+    Move.FIND_OUT: "AWS's rotation is cancelled; the operator's begins when the database says whether the version that AWS's last one left "
+    "under AWSPENDING logs in",
 }
+_SILENT = frozenset({Verdict.UNREACHABLE, Verdict.BUSY, Verdict.TLS, Verdict.UNKNOWN})  # they say nothing of the password
 
 
 def run(one: Pass, endpoint: Endpoint | None, state: SecretState) -> Result[Current] | None:
@@ -50,7 +53,7 @@ def _taken(one: Pass, endpoint: Endpoint | None, state: SecretState, progress: I
     match move:
         case Move.LET_END if progress is not None:
             return _as_before(one, aws_rotation.follow(one, endpoint, state, progress))
-        case Move.LET_END | Move.WAIT:
+        case Move.LET_END | Move.WAIT | Move.FIND_OUT:
             return _waits(one, state, _STILL[move], one.now + LOOK_AGAIN)
         case Move.CANCEL:
             one.secrets.cancel_rotation(state.arn)
@@ -85,11 +88,15 @@ def _without_pending(state: SecretState) -> Mapping[str, frozenset[str]]:
     return {version: labels - {PENDING} for version, labels in state.versions.items()}
 
 
-def _is_dead(one: Pass, endpoint: Endpoint | None, state: SecretState) -> bool:
-    """A version without a value, or one that is refused; AWSCURRENT must log in (SAFETY.md A2)."""
-    if pending.login(one, endpoint, state, state.current or "") is not Verdict.OK:
-        return False
-    return pending.login(one, endpoint, state, state.pending or "") in (None, Verdict.REFUSED)
+def _is_dead(one: Pass, endpoint: Endpoint | None, state: SecretState) -> bool | None:
+    """A version without a value, or one that is refused; AWSCURRENT must log in (SAFETY.md A2). None: the database did not say."""
+    if endpoint is None:
+        return None
+    current = pending.login(one, endpoint, state, state.current or "")
+    if current is not Verdict.OK:
+        return None if current in _SILENT else False
+    left = pending.login(one, endpoint, state, state.pending or "")
+    return None if left in _SILENT else left in (None, Verdict.REFUSED)
 
 
 # from the operator to AWS, or to whoever owns the secret

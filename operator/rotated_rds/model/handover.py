@@ -22,7 +22,8 @@ class Move(StrEnum):
     LET_END = "let-end"  # AWS rotates right now: a function stopped half-way leaves a password that nobody knows
     CANCEL = "cancel"
     WAIT = "wait"  # a function that was invoked may still be at work
-    TAKE_OFF = "take-off"  # what it left under AWSPENDING is dead
+    FIND_OUT = "find-out"  # whether what it left under AWSPENDING is dead: the database did not say
+    TAKE_OFF = "take-off"  # it is dead
     TAKEN = "taken"
 
 
@@ -58,14 +59,14 @@ class Facts:
     """What one look tells. rotation_on: AWS's own rotation; function: AWS knows a function, so one may have been invoked.
 
     beside: AWSPENDING stands on another version than AWSCURRENT. still: neither has moved for as long as a function can run.
-    dead: that version's login is refused while AWSCURRENT's is taken.
+    dead: that version's login is refused while AWSCURRENT's is taken; None where the database did not say.
     """
 
     rotation_on: bool
     function: bool
     beside: bool
     still: bool
-    dead: bool = False
+    dead: bool | None = False
 
 
 def next_move(facts: Facts) -> Move:
@@ -77,4 +78,6 @@ def next_move(facts: Facts) -> Move:
         return Move.LET_END if facts.beside and not facts.still else Move.CANCEL
     if facts.function and not facts.still:
         return Move.WAIT
-    return Move.TAKE_OFF if facts.beside and facts.dead else Move.TAKEN
+    if not facts.beside or facts.dead is False:
+        return Move.TAKEN
+    return Move.TAKE_OFF if facts.dead else Move.FIND_OUT

@@ -1,10 +1,9 @@
 """Who rotates changes, struck at its n-th call: AWS's function or the operator, and never both (SAFETY.md E4).
 
-The operator waits 15 minutes for a function that may still be at work. Here that time is a third of a second (SHORT): what a
+The operator waits 15 minutes for a function that may still be at work. Here that time is a third of a second (lane.py): what a
 killed operator has waited is lost in any case, so that the next one waits from the start.
 """
 
-import json
 from dataclasses import dataclass
 
 from rotated_rds.model.resource import read_resource
@@ -14,8 +13,6 @@ from tests.support.walk.lane import Lane
 from tests.support.walk.points import reach, rest, struck, tell
 from tests.support.walk.traps import How, Trap
 
-_ROOM = "rotated_rds.acts.handover"
-SHORT = {"NURSERY_SECONDS": json.dumps({f"{_ROOM}:FUNCTION_RUNS": 0.3, f"{_ROOM}:LOOK_AGAIN": 0.1})}
 _RULES = {"ScheduleExpression": "rate(10 days)", "Duration": "3h"}
 
 

@@ -26,6 +26,14 @@ _SETTINGS = {
     "ROTATED_RDS_MIN_ROTATION_INTERVAL": "100ms",
     "ROTATED_RDS_SWEEP_INTERVAL": "24h",
     "ROTATED_RDS_WORKERS": "2",
+    # The quarter of an hour of a stopped function, and the minutes until something that could not be is looked at again.
+    "NURSERY_SECONDS": json.dumps(
+        {
+            "rotated_rds.acts.handover:FUNCTION_RUNS": 0.3,
+            "rotated_rds.acts.handover:LOOK_AGAIN": 0.1,
+            "rotated_rds.acts.retained:_AGAIN": 0.5,
+        }
+    ),
 }
 
 

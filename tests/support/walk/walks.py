@@ -17,7 +17,7 @@ from tests.support.walk.claims import (
     look,
     published_logs_in,
 )
-from tests.support.walk.handing import SHORT, Handing
+from tests.support.walk.handing import Handing
 from tests.support.walk.lane import Lane, lane
 from tests.support.walk.points import nothing, reach, rest, struck, tell
 from tests.support.walk.traps import How, Trap
@@ -56,7 +56,7 @@ class Walk:
     def run(self, bed: Bed, namespace: str) -> int:
         """Walk it with an operator process of its own; returns how many points were walked. Raises AssertionError that names the point."""
         handed = self.what in (What.TO_OPERATOR, What.TO_LAMBDA)
-        with lane(bed, namespace, bed.facts()[self.engine], gated=self.kind == "api", **(SHORT if handed else {})) as one:
+        with lane(bed, namespace, bed.facts()[self.engine], gated=self.kind == "api") as one:
             trap = one.traps[self.kind]
             if self.what in (What.GIVEN, What.ADMIN):
                 strike = self._creations(one, trap)

@@ -42,6 +42,8 @@ def test_E4_only_a_rotation_that_changes_its_owner_is_handed_over(was: str | Non
         (Facts(rotation_on=False, function=True, beside=True, still=False), Move.WAIT),
         (Facts(rotation_on=False, function=True, beside=True, still=True, dead=True), Move.TAKE_OFF),
         (Facts(rotation_on=False, function=True, beside=True, still=True, dead=False), Move.TAKEN),
+        (Facts(rotation_on=False, function=True, beside=True, still=True, dead=None), Move.FIND_OUT),
+        (Facts(rotation_on=False, function=True, beside=False, still=True, dead=None), Move.TAKEN),
         (Facts(rotation_on=False, function=True, beside=False, still=True), Move.TAKEN),
         (Facts(rotation_on=False, function=False, beside=False, still=False), Move.TAKEN),
     ],
