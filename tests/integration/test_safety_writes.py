@@ -170,12 +170,13 @@ def test_A4_a_change_of_password_begins_only_with_more_lease_left_than_it_takes(
 
 
 NEW = SecretStr("New-Passw0rd")
-READS = {"check", "check_two", "sessions_of", "user_exists", "pair", "traits"}
+READS = {"check", "check_two", "sessions_of", "user_exists", "pair", "traits", "is_locked"}
 CHANGES: dict[str, Callable[[Session, User], None]] = {
     "make_ready": lambda session, user: session.pair(_pair(user)).make_ready(_pair(user).clone),
     "set_password": lambda session, user: session.set_password(user.name, NEW, None),
     "set_beside": lambda session, user: _two(session).set_beside(user.name, NEW, SecretStr(user.password)),
     "leave_alone": lambda session, user: _two(session).leave_alone(user.name, NEW),
+    "lock": lambda session, user: session.pair(_pair(user)).lock(),
 }
 """Whatever a session does that changes something, in an order in which each can be."""
 
@@ -188,21 +189,26 @@ def test_A4_these_are_all_the_changes_that_a_session_can_make() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_A4_a_session_sends_no_change_that_its_own_fence_does_not_let_begin(engine: str, request: pytest.FixtureRequest) -> None:
     facts: Facts = request.getfixturevalue(engine)
-    fence, user = Fence(left=STATEMENT_TIMEOUT.total_seconds()), made_at(facts)
+    fence, user = Fence(), made_at(facts)
     with admin_session(facts, user.name, fence=fence) as session:
         able = [change for change in CHANGES if isinstance(session, TwoPasswords) or change not in ("set_beside", "leave_alone")]
         for change in able:
+            before = seen(facts, session, user)
+            fence.left = STATEMENT_TIMEOUT.total_seconds()
             with pytest.raises(Unavailable, match="Lease"):
                 CHANGES[change](session, user)
-        assert can_log_in(facts, user.name, user.password)
-        assert not can_log_in(facts, user.name, NEW.get_secret_value())
-        assert not session.user_exists(_pair(user).clone)
-        fence.left += 0.1
-        for change in able:
+            assert seen(facts, session, user) == before, change
+            fence.left += 0.1
             CHANGES[change](session, user)
-        assert session.user_exists(_pair(user).clone)
-    assert can_log_in(facts, user.name, NEW.get_secret_value())
-    assert not can_log_in(facts, user.name, user.password)
+        assert seen(facts, session, user) == (True, True, False, True)
+
+
+def seen(facts: Facts, session: Session, user: User) -> tuple[bool, ...]:
+    """Whether the clone is there and locked, and whether the old and the new password log in."""
+    pair = _pair(user)
+    there = session.user_exists(pair.clone)
+    locked = there and session.pair(pair).is_locked()
+    return there, locked, can_log_in(facts, user.name, user.password), can_log_in(facts, user.name, NEW.get_secret_value())
 
 
 def _pair(user: User) -> Pair:

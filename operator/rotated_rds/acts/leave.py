@@ -4,11 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotated_rds.acts import report, retained
-from rotated_rds.acts.admin import admin_refused, administrator
+from rotated_rds.acts.admin import admin_refused, administrator, locked
 from rotated_rds.acts.alternating import newest_of
 from rotated_rds.acts.view import Pass
-from rotated_rds.acts.way import fence
-from rotated_rds.clients import databases
 from rotated_rds.clients.databases import LoginRefused, Session
 from rotated_rds.model import dual, holds, leaving
 from rotated_rds.model.alternating import Pair, is_alternating
@@ -129,7 +127,7 @@ def _locked(one: Pass, endpoint: Endpoint, state: SecretState) -> Result[Current
     pair = Pair.of(one.spec)
     try:
         opener = administrator(one, endpoint, pair.base)
-        with databases.session(endpoint, opener.username, opener.password, user=pair.base, admin=True) as session:
+        with locked(one.secrets, endpoint, opener, pair.base) as session:
             text = _lock(one, endpoint, state, session, pair)
     except LoginRefused as no:
         raise admin_refused(one, no) from None
@@ -153,7 +151,7 @@ def _lock(one: Pass, endpoint: Endpoint, state: SecretState, session: Session, p
             return f"{pair.clone!r} is left as it is: no version of this secret names it, so it is somebody's"
         one.permit.check_user(pair.clone)
         _check_power(session, pair.clone)
-        both.lock(lambda: fence(one.secrets))
+        both.lock()
     return f"{pair.clone!r} is locked"
 
 

@@ -156,12 +156,11 @@ class MySQLPair:
         accounts = self._accounts()
         return bool(accounts) and all(one.locked for one in accounts)
 
-    def lock(self, fence: Callable[[], None]) -> None:
+    def lock(self) -> None:
         """Mask by mask: MariaDB changes none of several where one fails, and says so by a warning."""
         for account in self._accounts():
             if not account.locked:
-                fence()
-                with changing(self.endpoint, self._not_locked):
+                with changing(self.endpoint, self.fence, self._not_locked):
                     self.say(f"ALTER USER {account.quoted} ACCOUNT LOCK")
 
     def _accounts(self) -> list[Account]:

@@ -181,9 +181,8 @@ class PostgresPair:
         clone = self._role(self.pair.clone)
         return clone is not None and not clone.login
 
-    def lock(self, fence: Callable[[], None]) -> None:
-        fence()
-        with changing(self.endpoint, self._not_locked):
+    def lock(self) -> None:
+        with changing(self.endpoint, self.fence, self._not_locked):
             self.wire.ask(f"ALTER ROLE {self._identifier(self.pair.clone)} NOLOGIN", STATEMENT_TIMEOUT)
 
     def _write(self, sql: str) -> None:

@@ -80,7 +80,7 @@ class PairSession(Protocol):
         """Whether the clone is there and no password lets it in."""
         ...
 
-    def lock(self, fence: Callable[[], None]) -> None:
+    def lock(self) -> None:
         """Let nobody log in as the clone any more; sessions that are open go on. It may be repeated. Raises Refused, Unavailable."""
 
 
