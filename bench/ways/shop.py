@@ -53,7 +53,7 @@ class Shop:
     def expect_logins(self) -> None:
         """Wait until the application has logged in anew, as often as it has Pods."""
         enough = self.tally().logins + sum(DEPLOYMENTS.values())
-        until("the application logs in", lambda: self.tally().logins >= enough, every=0.05)
+        until("the application logs in", lambda: self.tally().logins >= enough, every=0.25)  # it reads a file for each Pod that ever was
 
     def version(self) -> str:
         return str(self.cluster.status(NAME)["versionId"])
