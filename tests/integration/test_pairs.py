@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from rotated_rds.clients.databases import Session
 from rotated_rds.model.alternating import Pair, clone_of
-from rotated_rds.model.errors import Reason, Refused
+from rotated_rds.model.errors import Reason, Refused, Unavailable
 from tests.bed.bed import Facts
 from tests.support.databases import Options, can_log_in, drop_user, execute_as_root, log_in, new_user
 from tests.support.logins import User, admin_session, endpoint, log_in_at
@@ -123,6 +123,30 @@ def test_C5_D1_the_clone_has_every_host_mask_grant_option_default_role_limit_and
             assert role in str(session.run("SELECT CURRENT_ROLE()"))
             session.run(f"GRANT SELECT ON app.{both.base.name} TO '{both.base.name}'@'%'")
         both.root(f"DROP TABLE {both.base.name}")
+
+
+def test_A4_C5_E4_every_host_mask_of_the_clone_is_locked_also_by_whoever_follows_and_is_opened_again(database: Facts) -> None:
+    with two(database, Options(hosts=MASKS)) as both:
+        both.make()
+        fences = iter([False, True])
+
+        def fence() -> None:
+            if next(fences):
+                raise Unavailable(Reason.UNAVAILABLE, "the Lease is too short")
+
+        with both.session() as session, pytest.raises(Unavailable):
+            session.pair(both.pair).lock(fence)
+        with both.session() as session:
+            half = session.pair(both.pair)
+            assert not half.is_locked()
+            half.lock(lambda: None)
+            assert half.is_locked()
+            half.lock(lambda: next(fences))  # nothing is left to do: no fence is asked
+        assert {trait for trait in both.traits()[1] if "ACCOUNT LOCK" in trait} == {f"@{mask} ACCOUNT LOCK" for mask in MASKS}
+        both.make()
+        base, clone = both.traits()
+        assert base == clone
+        assert can_log_in(database, both.clone, NEW)
 
 
 def test_D1_what_changed_of_the_base_is_made_up_for_also_what_was_revoked(database: Facts, role: str) -> None:
