@@ -1,4 +1,4 @@
-"""Two users that take turns, by the operator as a process of its own: an application that logs in all the time is never refused."""
+"""Two users take turns and become one, by the operator as a process: an application that logs in all the time is never refused."""
 
 import secrets
 from collections.abc import Generator
@@ -10,7 +10,7 @@ from tests.bed.api import Api
 from tests.bed.application import Tally, tallies
 from tests.bed.bed import Bed, Facts
 from tests.bed.processes import until
-from tests.support.alternating import admin_value
+from tests.support.alternating import admin_value, is_locked
 from tests.support.applications import beside_pods
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in
@@ -18,7 +18,7 @@ from tests.support.logins import ENGINES
 from tests.support.operators import Operator, running
 from tests.support.resources import Cluster, a_resource
 
-ROTATIONS = 4
+ROTATIONS = 3  # to the clone, back, and to the clone
 REPLICAS = 2
 
 
@@ -47,7 +47,21 @@ def given(bed: Bed, cluster: Cluster, aws: Aws, engine: str) -> str:
     return user
 
 
-def test_D1_D3_an_application_that_logs_in_all_the_time_is_never_refused_on_any_engine(
+def leave(bed: Bed, cluster: Cluster, users: dict[str, str]) -> None:
+    """From the clone home, and the clone is locked, while the applications go on."""
+    before = {engine: cluster.content(engine) for engine in users}
+    for engine in users:
+        cluster.change(engine, rotation={"strategy": "SingleUser"})
+    for engine, user in users.items():
+        until(f"{engine} has one user", lambda engine=engine: cluster.status(engine)["rotation"]["strategy"] == "SingleUser", seconds=60)
+        cluster.expect_ready(engine, seconds=60)
+        assert (before[engine]["username"], cluster.content(engine)["username"]) == (f"{user}_clone", user)
+        assert is_locked(bed.facts()[engine], before[engine]["username"], before[engine]["password"])
+    enough = {engine: tally(bed, cluster.namespace, engine).logins + 5 for engine in users}
+    until("all log in with one user", lambda: all(tally(bed, cluster.namespace, engine).logins > enough[engine] for engine in users))
+
+
+def test_D1_D3_E4_an_application_that_logs_in_all_the_time_is_never_refused_on_any_engine(
     bed: Bed, cluster: Cluster, aws: Facts, postgres: Facts, mariadb: Facts, mysql: Facts
 ) -> None:
     space, databases = cluster.namespace, {"postgres": postgres, "mariadb": mariadb, "mysql": mysql}
@@ -67,6 +81,7 @@ def test_D1_D3_an_application_that_logs_in_all_the_time_is_never_refused_on_any_
                 assert {before[engine]["username"], after["username"]} == names[engine]
                 assert can_log_in(databases[engine], before[engine]["username"], before[engine]["password"])
             until("all log in again", lambda enough=enough: all(tally(bed, space, engine).logins > enough[engine] for engine in ENGINES))
+        leave(bed, cluster, users)
     for engine in ENGINES:
         seen = tally(bed, space, engine)
         assert seen.failed == 0, f"{engine}: {seen.failed} of {seen.logins + seen.failed}: {seen.error}"

@@ -130,18 +130,22 @@ def test_A4_C5_E4_every_host_mask_of_the_clone_is_locked_also_by_whoever_follows
         both.make()
         fences = iter([False, True])
 
-        def fence() -> None:
+        def fence(_seconds: float) -> None:
             if next(fences):
                 raise Unavailable(Reason.UNAVAILABLE, "the Lease is too short")
 
-        with both.session() as session, pytest.raises(Unavailable):
-            session.pair(both.pair).lock(fence)
+        def unneeded(_seconds: float) -> None:
+            raise AssertionError("nothing is left to do")
+
+        with admin_session(database, both.base.name, fence=fence) as session, pytest.raises(Unavailable):
+            session.pair(both.pair).lock()
         with both.session() as session:
             half = session.pair(both.pair)
             assert not half.is_locked()
-            half.lock(lambda: None)
+            half.lock()
             assert half.is_locked()
-            half.lock(lambda: next(fences))  # nothing is left to do: no fence is asked
+        with admin_session(database, both.base.name, fence=unneeded) as session:
+            session.pair(both.pair).lock()
         assert {trait for trait in both.traits()[1] if "ACCOUNT LOCK" in trait} == {f"@{mask} ACCOUNT LOCK" for mask in MASKS}
         both.make()
         base, clone = both.traits()

@@ -79,13 +79,19 @@ def logs_in(scene: Scene, version: str) -> bool:
 
 
 def is_locked_out(scene: Scene, version: str) -> bool:
-    """Whether a version's own user is locked, whatever its password; False where it gets in."""
-    held, said = value(scene, version), {"postgres": "not permitted to log in", "mysql": "3118", "mariadb": "4151"}
+    """Whether a version's own user is locked."""
+    held = value(scene, version)
+    return is_locked(scene.database, held["username"], held["password"])
+
+
+def is_locked(facts: Facts, user: str, password: str) -> bool:
+    """Whether a user is locked, with its right password; False where it gets in."""
+    said = {"postgres": "not permitted to log in", "mysql": "3118", "mariadb": "4151"}
     try:
-        with log_in(scene.database, held["username"], held["password"]):
+        with log_in(facts, user, password):
             return False
     except (psycopg.OperationalError, pymysql.err.OperationalError) as error:
-        if said[str(scene.database["engine"])] in str(error):
+        if said[str(facts["engine"])] in str(error):
             return True
         raise
 

@@ -97,7 +97,7 @@ def _held(
 
 
 def _too_soon(due_now: Due, before: Status, now: datetime, interval: timedelta) -> tuple[str, str] | None:
-    least = interval if due_now.kind in (Kind.REQUEST, Kind.FORCED) else timedelta(minutes=1)
+    least = interval if due_now.kind in (Kind.REQUEST, Kind.FORCED, Kind.HOME) else timedelta(minutes=1)  # what a person asked for
     last = max((one.finished for one in before.history), default=None)
     if last is None or due_now.kind is Kind.FIRST or now - last >= least:
         return None

@@ -72,6 +72,8 @@ def test_a_forced_rotation_and_a_new_endpoint_wait_for_nobody(kind: Kind) -> Non
         (Kind.FORCED, 5, None),
         (Kind.SCHEDULE, 59, "Budget"),
         (Kind.SCHEDULE, 60, None),
+        (Kind.HOME, 4, "Budget"),
+        (Kind.HOME, 5, None),
         (Kind.FIRST, 1, None),
         (Kind.ENDPOINT, 1, None),
     ],
