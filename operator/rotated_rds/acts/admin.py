@@ -16,7 +16,7 @@ from rotated_rds.model.database import Endpoint
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.secret import CURRENT, SecretState
 
-_FIELD = "spec.user.adminSecretId"
+FIELD = "spec.user.adminSecretId"
 _PATIENCE = timedelta(minutes=10)
 _PRIMARY_TAGS = ("aws:rds:primaryDBInstanceArn", "aws:rds:primaryDBClusterArn")
 
@@ -48,17 +48,17 @@ def administrator(one: Pass, endpoint: Endpoint, user: str) -> Opener:
     return read_admin(one.secrets, found, endpoint, user)
 
 
-def find_admin(secrets: SecretsManager, secret_id: str) -> SecretState:
-    """Describe the administrator's secret, before its value is read. Raises Refused, Unavailable."""
+def find_admin(secrets: SecretsManager, secret_id: str, field: str = FIELD) -> SecretState:
+    """Describe the administrator's secret, before its value is read. field: where it is named. Raises Refused, Unavailable."""
     if not secret_id:
-        raise Refused(Reason.ADMIN_INSUFFICIENT, f"{_FIELD}: needed as long as two users take turns; put it back")
+        raise Refused(Reason.ADMIN_INSUFFICIENT, f"{field}: needed as long as two users take turns; put it back")
     state = secrets.describe(secret_id)
     if state is None or state.deleted_at:
-        raise Refused(Reason.ADMIN_MISMATCH, f"{_FIELD}: there is no AWS secret {secret_id!r}; name the administrator's secret")
+        raise Refused(Reason.ADMIN_MISMATCH, f"{field}: there is no AWS secret {secret_id!r}; name the administrator's secret")
     return state
 
 
-def read_admin(secrets: SecretsManager, state: SecretState, endpoint: Endpoint, user: str) -> Opener:
+def read_admin(secrets: SecretsManager, state: SecretState, endpoint: Endpoint, user: str, field: str = FIELD) -> Opener:
     """The administrator's credential, by version id, never its AWSPENDING (SAFETY.md C8).
 
     Raises Refused(AdminMismatch, NotAllowed, MalformedSecret).
@@ -66,29 +66,29 @@ def read_admin(secrets: SecretsManager, state: SecretState, endpoint: Endpoint, 
     current = state.current
     value = secrets.value(state.arn, current, CURRENT) if current else None
     if current is None or value is None:
-        raise Refused(Reason.ADMIN_MISMATCH, f"{_FIELD}: {state.name} has no AWSCURRENT value; store the administrator's credential in it")
-    _fits(state, value, endpoint)
+        raise Refused(Reason.ADMIN_MISMATCH, f"{field}: {state.name} has no AWSCURRENT value; store the administrator's credential in it")
+    _fits(state, value, endpoint, field)
     if value.username == user:
-        raise Refused(Reason.NOT_ALLOWED, f"spec.user.name: {user!r} is the administrator of {_FIELD} itself; name an application's user")
+        raise Refused(Reason.NOT_ALLOWED, f"{user!r} is the administrator of {field} itself; name an application's user")
     return Opener(value.username, value.password, admin=True, version=current, arn=state.arn)
 
 
 def admin_refused(one: Pass, refused: Problem) -> Problem:
     """The administrator did not get in: its own password may be rotating, for ten minutes (SAFETY.md C8)."""
     if one.world.ages.older_than("admin refused", one.key, _PATIENCE, one.now):
-        return Refused(Reason.ADMIN_REFUSED, f"{_FIELD}: {refused.message} for 10 min; store the administrator's present password there")
-    return Unavailable(Reason.UNAVAILABLE, f"{_FIELD}: {refused.message}; read again, as its password may be rotating")
+        return Refused(Reason.ADMIN_REFUSED, f"{FIELD}: {refused.message} for 10 min; store the administrator's present password there")
+    return Unavailable(Reason.UNAVAILABLE, f"{FIELD}: {refused.message}; read again, as its password may be rotating")
 
 
-def _fits(state: SecretState, value: SecretValue, endpoint: Endpoint) -> None:
+def _fits(state: SecretState, value: SecretValue, endpoint: Endpoint, field: str) -> None:
     if value.host is None:
         if state.owning_service == "rds" and any(tag in state.tags for tag in _PRIMARY_TAGS):
             return
-        raise Refused(Reason.ADMIN_MISMATCH, f'{_FIELD}: {state.name} names no host; add "host" to its JSON')
+        raise Refused(Reason.ADMIN_MISMATCH, f'{field}: {state.name} names no host; add "host" to its JSON')
     if value.host.lower() != endpoint.host.lower() and not same_place(value.host, endpoint):
         raise Refused(
             Reason.ADMIN_MISMATCH,
-            f"{_FIELD}: {state.name} is for host {value.host}, this database is {endpoint.host}; name its administrator's secret",
+            f"{field}: {state.name} is for host {value.host}, this database is {endpoint.host}; name its administrator's secret",
         )
 
 

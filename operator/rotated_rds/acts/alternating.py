@@ -1,19 +1,18 @@
 """Strategy AlternatingUsers: the other one of two equal users gets a new password; the one in use is left as it is (SAFETY.md D1)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from pydantic import SecretStr
 
 from rotated_rds.acts.admin import Opener, administrator
 from rotated_rds.acts.single import current_refused
-from rotated_rds.acts.view import Pass
-from rotated_rds.acts.way import Turn
+from rotated_rds.acts.way import Scope, Turn
 from rotated_rds.clients.databases import Session
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model import alternating
 from rotated_rds.model.alternating import Pair
-from rotated_rds.model.credential import Credential, SecretValue, generate
+from rotated_rds.model.credential import Credential, PasswordRules, SecretValue, generate
 from rotated_rds.model.database import Login, Verdict
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.rotation import Kind
@@ -45,7 +44,7 @@ class AlternatingUsers:
             raise Refused(Reason.USER_MISMATCH, f"version {new.version[:8]} is of user {new.username!r}, whose turn it is not")
         one.permit.check_user(new.username)
         self._require_current()
-        return OtherUser(self.pair, self.turn.old, new, self.admin, one, self.turn.state)
+        return OtherUser(self.turn.scope, self.pair, new, self.admin, one.spec.rotation.password.rules)
 
     def _require_current(self) -> None:
         """A dead AWSCURRENT is for a person to see; whoever asks for a rotation wants one all the same (SAFETY.md E3)."""
@@ -57,14 +56,13 @@ class AlternatingUsers:
 
 @dataclass(frozen=True)
 class OtherUser:
-    """A `way.Way`: always in the administrator's session. new: of the user whose turn it is."""
+    """A `way.Way`: always in the administrator's session. new: of the user whose turn it is; rules: of a password that nobody knows."""
 
+    scope: Scope
     pair: Pair
-    old: Credential
     new: Credential
     opener: Opener
-    one: Pass = field(repr=False)
-    state: SecretState = field(repr=False)
+    rules: PasswordRules
 
     @property
     def lock(self) -> str:
@@ -117,7 +115,7 @@ class OtherUser:
     def put_back(self, session: Session) -> str:
         """What the last version of this user holds; for a user that had none, a password that nobody knows."""
         before = self._of(self.new.username, but=self.new.version)
-        password: SecretStr = before.password if before else generate(self.one.spec.rotation.password.rules)
+        password: SecretStr = before.password if before else generate(self.rules)
         session.set_password(self.new.username, password, None)
         return before.version if before else self.new.version
 
@@ -130,7 +128,7 @@ class OtherUser:
 
     def _of(self, user: str, *, but: str | None = None) -> Credential | None:
         """The newest version of this secret that names a user."""
-        return newest_of(self.one.secrets, self.state, user, but)
+        return newest_of(self.scope.secrets, self.scope.state, user, but)
 
 
 def newest_of(secrets: SecretsManager, state: SecretState, user: str, but: str | None = None) -> Credential | None:

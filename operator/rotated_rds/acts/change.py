@@ -41,6 +41,7 @@ class Change:
 
     old: AWSCURRENT's credential. create: the new version is stored under the lock too, so that two actors cannot both do it,
     and so that no login is tried with it before its first change (SAFETY.md B4).
+    moves: whether AWSCURRENT moves before the session ends; a rotation function's finishSecret does that later (SAFETY.md C4).
     """
 
     secrets: SecretsManager
@@ -51,6 +52,7 @@ class Change:
     old: Credential
     new: Credential
     create: bool = False
+    moves: bool = True
 
     @property
     def changes_password(self) -> bool:
@@ -68,7 +70,7 @@ def set_and_finish(change: Change, way: Way) -> Ended:
             return moved
         if not session.writer:
             raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the rotation waits for the writer")
-        return _store_and_set(change, session, way) if change.create else _set_again(change, session, way)
+        return _store_and_set(change, session, way) if change.create else set_again(change, session, way)
 
 
 def _store_and_set(change: Change, session: Session, way: Way) -> Ended:
@@ -100,7 +102,7 @@ def _stored_before(change: Change) -> Ended:
     return Ended(End.LATER, Reason.UNAVAILABLE, "the new version was stored before; going on with it")
 
 
-def _set_again(change: Change, session: Session, way: Way) -> Ended:
+def set_again(change: Change, session: Session, way: Way) -> Ended:
     """A version of an earlier pass: somebody may have set it already; only where it is refused it is set."""
     way.prepare(session)
     tried = _try_new(change)
@@ -183,7 +185,8 @@ def _finish(change: Change, session: Session | None, way: Way | None) -> Ended:
     try:
         if way is not None:
             way.announce()
-        change.secrets.move_current(change.arn, to=change.new.version, from_=change.old.version)
+        if change.moves:
+            change.secrets.move_current(change.arn, to=change.new.version, from_=change.old.version)
     except Refused as no:
         return _not_moved(change, session, way, no)
     return Ended(End.MOVED)

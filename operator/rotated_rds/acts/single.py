@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 from rotated_rds.acts.admin import Opener, administrator
 from rotated_rds.acts.view import Pass
-from rotated_rds.acts.way import Turn, Way
+from rotated_rds.acts.way import Scope, Turn, Way, require_other
 from rotated_rds.clients.databases import Session
 from rotated_rds.model.credential import Credential, SecretValue, generate
 from rotated_rds.model.database import Endpoint, Engine, Login, Verdict
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.rotation import Kind
-from rotated_rds.model.secret import SecretState
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class SinglePassword:
         return self.new.username
 
     def check(self, session: Session) -> None:
+        require_other(self.opener, self.new)
         session.check(self.new.username)
 
     def prepare(self, session: Session) -> None:
@@ -78,7 +78,7 @@ def opener(turn: Turn) -> Opener:
     if tried.verdict is not Verdict.REFUSED:
         return Opener(old.username, old.password, version=old.version)
     if turn.progress.cause in (Kind.REQUEST, Kind.FORCED):
-        if (other := working_version(one, endpoint, turn.state)) is not None and other.username == old.username:
+        if (other := working_version(turn.scope)) is not None and other.username == old.username:
             return Opener(other.username, other.password, version=other.version)
         if admin:
             return administrator(one, endpoint, old.username)
@@ -106,11 +106,12 @@ def current_refused(turn: Turn, tried: Login) -> Refused:
     )
 
 
-def working_version(one: Pass, endpoint: Endpoint, state: SecretState) -> Credential | None:
+def working_version(scope: Scope) -> Credential | None:
     """Another labelled version that logs in, perhaps as another user: AWSPREVIOUS, or a pending one (SAFETY.md E3)."""
+    secrets, state = scope.secrets, scope.state
     labelled: Sequence[str | None] = (state.previous, state.pending)
     for version in labelled:
-        value = one.secrets.value(state.arn, version) if version and version != state.current else None
-        if version and value and one.world.logins.try_version(endpoint, version, value.username, value.password).verdict is Verdict.OK:
+        value = secrets.value(state.arn, version) if version and version != state.current else None
+        if version and value and scope.logins.try_version(scope.endpoint, version, value.username, value.password).verdict is Verdict.OK:
             return Credential(version, value)
     return None

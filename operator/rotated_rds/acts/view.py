@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rotated_rds.clients.secretsmanager import SecretsManager
-from rotated_rds.clients.world import World
 from rotated_rds.model.leaving import with_strategy
 from rotated_rds.model.resource import REQUEST_LIMIT, Key, Resource
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.spec import Spec, Strategy
 from rotated_rds.model.status import Kind, Status
 from rotated_rds.model.tenancy import Permit, Rule
+
+if TYPE_CHECKING:
+    from rotated_rds.clients.world import World  # the rotation function uses acts, and has no Kubernetes client
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Pass:
     towards: the spec's strategy, while another is in force, which `spec` names then (SAFETY.md E4).
     """
 
-    world: World
+    world: "World"
     resource: Resource
     spec: Spec
     before: Status

@@ -6,9 +6,11 @@ from typing import Protocol
 from rotated_rds.acts.admin import Opener
 from rotated_rds.acts.view import Pass
 from rotated_rds.clients.databases import Session
+from rotated_rds.clients.logins import Logins
+from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.credential import Credential, SecretValue
 from rotated_rds.model.database import Endpoint, Login
-from rotated_rds.model.errors import Refused
+from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.secret import SecretState
 from rotated_rds.model.status import InProgress
 
@@ -22,6 +24,27 @@ class Turn:
     state: SecretState
     old: Credential
     progress: InProgress
+
+    @property
+    def scope(self) -> "Scope":
+        return Scope(self.one.secrets, self.one.world.logins, self.endpoint, self.state, self.old)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The secret and the database of one rotation, as far as a way needs them. old: AWSCURRENT's credential."""
+
+    secrets: SecretsManager
+    logins: Logins
+    endpoint: Endpoint
+    state: SecretState
+    old: Credential
+
+
+def require_other(opener: Opener, new: Credential) -> None:
+    """Asked once the new password was refused: it cannot be what opened this session. Raises Unavailable."""
+    if opener.version == new.version:
+        raise Unavailable(Reason.UNAVAILABLE, f"the password of {new.username!r} changed while we waited for its lock; looking again")
 
 
 class Way(Protocol):

@@ -149,14 +149,14 @@ class PostgresPair:
         rows = self.ask(postgres_rules.QUESTION.format(user=self._literal(owner)))
         if not rows:
             raise _split(
-                f"spec.user.ownerRole: the database has no role {owner!r}: CREATE ROLE … NOLOGIN, and GRANT it to {self.pair.base!r}"
+                f"{self.pair.owner_field}: the database has no role {owner!r}: CREATE ROLE … NOLOGIN, and GRANT it to {self.pair.base!r}"
             )
         account = postgres_rules.Account.read(rows[0])
         if account.can_login or account.power:
             has = account.power or "LOGIN"
-            raise Refused(Reason.NOT_ALLOWED, f"spec.user.ownerRole: {owner!r} has {has}: name a NOLOGIN role without powers")
+            raise Refused(Reason.NOT_ALLOWED, f"{self.pair.owner_field}: {owner!r} has {has}: name a NOLOGIN role without powers")
         if not self._is_member(self.pair.base, owner, "SET" if self.version >= _SINCE_SET_OPTION else "MEMBER"):
-            raise _split(f"spec.user.ownerRole: {self.pair.base!r} is no member of {owner!r}: GRANT {owner} TO {self.pair.base}")
+            raise _split(f"{self.pair.owner_field}: {self.pair.base!r} is no member of {owner!r}: GRANT {owner} TO {self.pair.base}")
 
     def _inherits(self) -> bool:
         return self._is_member(self.pair.clone, self.pair.base, "USAGE")
@@ -223,7 +223,7 @@ def split(held: Sequence[Row], pair: Pair) -> Refused | None:
         if kind == "o" and pair.owner is None:
             return _split(
                 f"{user!r} owns {count} objects in {place}, which {other!r} could not own as well: GRANT a NOLOGIN role to {pair.base!r}, "
-                f"REASSIGN OWNED BY {user} to it, and name it in spec.user.ownerRole"
+                f"REASSIGN OWNED BY {user} to it, and name it in {pair.owner_field}"
             )
         if kind == "o":
             return _split(f"{user!r} owns {count} objects in {place}: REASSIGN OWNED BY {user} TO {pair.owner}")

@@ -24,11 +24,15 @@ def is_alternating(spec: Spec) -> bool:
 
 @dataclass(frozen=True)
 class Pair:
-    """The two users. base: the model for the other; owner: PostgreSQL's role that owns what either creates, None for none."""
+    """The two users. base: the model for the other; owner: PostgreSQL's role that owns what either creates, None for none.
+
+    owner_field: where the owner is named.
+    """
 
     base: str
     clone: str
     owner: str | None = None
+    owner_field: str = "spec.user.ownerRole"
 
     @classmethod
     def of(cls, spec: Spec) -> "Pair":
@@ -50,18 +54,24 @@ class Pair:
 
 def fault(spec: Spec, engine: Engine) -> str | None:
     """What of the spec this engine cannot do; None for nothing."""
-    base = spec.user.name or ""
+    if named := name_fault(spec.user.name or "", engine, "spec.user.name"):
+        return named
+    if spec.user.owner_role and engine is not Engine.POSTGRES:
+        return f"spec.user.ownerRole: for PostgreSQL only, this database is {engine}; remove it"
+    return None
+
+
+def name_fault(base: str, engine: Engine, field: str) -> str | None:
+    """Why a name cannot be a base user's; None for nothing. field: where it is named."""
     length = len(base.encode()) if engine is Engine.POSTGRES else len(base)
     if base.endswith(CLONE):
-        return f"spec.user.name: with AlternatingUsers it is the base user, so it must not end in {CLONE}; name the base user"
+        return f"{field}: with AlternatingUsers it is the base user, so it must not end in {CLONE}; name the base user"
     if length > _LONGEST[engine]:
         unit = "bytes" if engine is Engine.POSTGRES else "characters"
         return (
-            f"spec.user.name: with AlternatingUsers at most {_LONGEST[engine]} {unit} on {engine}, so that {CLONE} fits behind it; "
+            f"{field}: with AlternatingUsers at most {_LONGEST[engine]} {unit} on {engine}, so that {CLONE} fits behind it; "
             "use a user with a shorter name"
         )
-    if spec.user.owner_role and engine is not Engine.POSTGRES:
-        return f"spec.user.ownerRole: for PostgreSQL only, this database is {engine}; remove it"
     return None
 
 
@@ -94,7 +104,7 @@ def objection(pair: Pair, user: str, login: Login) -> Refused | None:
         return None
     return Refused(  # with a missing membership the server lets the user in silently, as itself
         Reason.OWNERSHIP_SPLIT,
-        f"{user!r} logs in as {login.role!r} and not as spec.user.ownerRole {pair.owner!r}: GRANT {pair.owner} TO {pair.base}",
+        f"{user!r} logs in as {login.role!r} and not as {pair.owner_field} {pair.owner!r}: GRANT {pair.owner} TO {pair.base}",
     )
 
 

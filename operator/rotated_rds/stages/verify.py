@@ -9,6 +9,7 @@ from rotated_rds.acts.admin import Opener, administrator
 from rotated_rds.acts.change import Change, End, repair
 from rotated_rds.acts.single import working_version
 from rotated_rds.acts.view import Pass
+from rotated_rds.acts.way import Scope
 from rotated_rds.clients.logins import QUEUED
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model import target
@@ -214,7 +215,7 @@ def _refused(one: Pass, endpoint: Endpoint, state: SecretState, current: Current
     what = f"AWSCURRENT {credential.version[:8]} of {credential.username} is refused by {endpoint.address} ({login.code})"
     if _rotating(one, fresh, current):
         return fails(Reason.RECONCILING, f"{what} while a rotation is under way; looking again", wake=one.now + timedelta(seconds=5))
-    other = working_version(one, endpoint, fresh)
+    other = working_version(Scope(one.secrets, one.world.logins, endpoint, fresh, credential))
     if one.spec.user.on_refused == "Repair" and one.spec.method is Method.OPERATOR:
         return _repair(one, endpoint, fresh, current, credential, other)
     works = f"version {other.version[:8]} logs in" if other else "no other version logs in"
