@@ -1,22 +1,39 @@
-"""The same rotation steps as an AWS Lambda handler, for those who want Secrets Manager to call them (SingleUser)."""
+"""The operator's rotation steps as an AWS Lambda handler, for those who want Secrets Manager to call them: all three strategies."""
 
+import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
 from pydantic import SecretStr
 
-from rotated_rds.clients import databases
+from rotated_rds.acts.change import Change, End, Ended, set_again
+from rotated_rds.acts.way import Scope
 from rotated_rds.clients.aws import Absent, Aws, AwsIdentity, AwsSessions, Exists
-from rotated_rds.clients.databases import LoginRefused, Session
+from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
-from rotated_rds.lambda_function.rules import Asked, Step, echo, endpoint_of, is_finished, password_rules
-from rotated_rds.model.credential import SecretValue, generate
+from rotated_rds.lambda_function.rules import (
+    Asked,
+    Step,
+    echo,
+    endpoint_of,
+    is_finished,
+    master_of,
+    next_user,
+    pair_of,
+    password_rules,
+    strategy_of,
+)
+from rotated_rds.lambda_function.ways import opened
+from rotated_rds.model import alternating
+from rotated_rds.model.credential import Credential, SecretValue, generate
 from rotated_rds.model.database import Endpoint, Login, Verdict
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
-from rotated_rds.model.secret import CURRENT, PENDING, PREVIOUS, SecretState
+from rotated_rds.model.secret import CURRENT, PENDING, SecretState
+from rotated_rds.model.spec import Strategy
 
 _CA_FILE = "ROTATED_RDS_CA_FILE"
 
@@ -24,21 +41,37 @@ _CA_FILE = "ROTATED_RDS_CA_FILE"
 def handler(event: Mapping[str, object], context: object) -> None:
     """Carry out one step; each may be repeated. Raises when it could not: no exception's text holds a credential."""
     del context
-    asked = Asked.read(event)
+    said = {"step": event.get("Step"), "secret": event.get("SecretId"), "version": event.get("ClientRequestToken")}
+    try:
+        done = _carry_out(Asked.read(event))
+    except Problem as no:
+        _log("ERROR", said, f"{type(no).__name__}: {no.message}", reason=str(no.reason))
+        raise
+    except Exception as broken:
+        _log("ERROR", said, type(broken).__name__)
+        raise
+    _log("INFO", said, done)
+
+
+def _log(level: str, said: Mapping[str, object], message: str, **more: str) -> None:
+    """One line of JSON for an invocation, as Lambda's own lines can be."""
+    sys.stdout.write(json.dumps({"level": level, **said, "message": message, **more}) + "\n")
+    sys.stdout.flush()
+
+
+def _carry_out(asked: Asked) -> str:
+    """What was done, in words."""
     secrets = SecretsManager(_aws(asked.region))
     state = _state(secrets, asked)
-    if not is_finished(state, asked.token):
-        _STEPS[asked.step](secrets, asked, state)
-
-
-def _unfenced(_seconds: float) -> None:
-    """No Lease stands behind a function: the database's lock and AWS's labels do."""
+    if is_finished(state, asked.token):
+        return f"nothing to do: the version is {CURRENT}"
+    return _STEPS[asked.step](_Turn.of(secrets, asked, state))
 
 
 @cache
 def _aws(region: str) -> Aws:
-    """One session as long as Lambda keeps this container."""
-    return AwsSessions(_unfenced).of(AwsIdentity(region=region))
+    """One session as long as Lambda keeps this container. No Lease stands behind it: the database's lock and AWS's labels do."""
+    return AwsSessions(lambda _seconds: None).of(AwsIdentity(region=region))
 
 
 def _state(secrets: SecretsManager, asked: Asked) -> SecretState:
@@ -48,19 +81,74 @@ def _state(secrets: SecretsManager, asked: Asked) -> SecretState:
     return state
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """One step of one rotation. old: AWSCURRENT."""
+
+    secrets: SecretsManager
+    asked: Asked
+    state: SecretState
+    old: Credential
+    endpoint: Endpoint
+    strategy: Strategy
+
+    @classmethod
+    def of(cls, secrets: SecretsManager, asked: Asked, state: SecretState) -> "_Turn":
+        old = _read(secrets, asked.arn, state.current, CURRENT)
+        endpoint = _endpoint(old.value)
+        return cls(secrets, asked, state, old, endpoint, strategy_of(os.environ, old.value, endpoint.engine))
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.secrets, Logins(1), self.endpoint, self.state, self.old)
+
+    def pending(self) -> Credential:
+        return _read(self.secrets, self.asked.arn, self.asked.token, PENDING)
+
+
+def _endpoint(value: SecretValue) -> Endpoint:
+    return endpoint_of(value, os.environ.get(_CA_FILE) or None)
+
+
+def _read(secrets: SecretsManager, arn: str, version: str | None, label: str) -> Credential:
+    if version is None:
+        raise Unavailable(Reason.UNAVAILABLE, f"AWS shows no version with {label}; looking again")
+    found = secrets.value(arn, version, label)
+    if found is None:
+        raise Unavailable(Reason.UNAVAILABLE, f"AWS shows no value under {label}; looking again")
+    return Credential(version, found)
+
+
 # createSecret
 
 
-def _create(secrets: SecretsManager, asked: Asked, state: SecretState) -> None:
+def _create(turn: _Turn) -> str:
     """Store a new password under AWSPENDING; one that is there already stays, so that a repeat makes no second one."""
-    current = _value(secrets, asked.arn, state.current, CURRENT)
-    if secrets.value(asked.arn, asked.token, PENDING) is None:
-        _put(secrets.aws, asked, current.with_password(_new_password()))
-        _value(secrets, asked.arn, asked.token, PENDING)
+    asked = turn.asked
+    if turn.secrets.value(asked.arn, asked.token, PENDING) is not None:
+        return "a password was stored before"
+    new = Credential(asked.token, _new_value(turn))
+    if turn.strategy is Strategy.ALTERNATING_USERS:
+        # Before a version of the secret names the clone: afterwards it would pass for one that this secret made (SAFETY.md D1).
+        with opened(turn.strategy, turn.scope, new, password_rules(os.environ)) as (session, way):
+            way.check(session)
+            _put(turn, new.value)
+    else:
+        _put(turn, new.value)
+    turn.pending()
+    return f"stored a new password for {new.username!r}"
 
 
-def _put(aws: Aws, asked: Asked, value: SecretValue) -> None:
+def _new_value(turn: _Turn) -> SecretValue:
+    old, password = turn.old.value, _new_password()
+    if turn.strategy is not Strategy.ALTERNATING_USERS:
+        return old.with_password(password)
+    return old.of_user(next_user(turn.strategy, old, turn.endpoint.engine), password, master=master_of(old))
+
+
+def _put(turn: _Turn, value: SecretValue) -> None:
     """PutSecretValue. The version holds a value already where an invocation before us, or beside us, was faster: that one stays."""
+    aws, asked = turn.secrets.aws, turn.asked
     echoed = _echoed(aws, asked.rotation_token)
     try:
         aws.write(
@@ -95,151 +183,79 @@ def _new_password() -> SecretStr:
 # setSecret
 
 
-def _set(secrets: SecretsManager, asked: Asked, state: SecretState) -> None:
+def _set(turn: _Turn) -> str:
     """Change the password, log in with the new one, put the old one back on a definite no.
 
     All in one locked session, as no other invocation could undo it (SAFETY.md A3, C2, C4).
     """
-    current = _value(secrets, asked.arn, state.current, CURRENT)
-    pending = _value(secrets, asked.arn, asked.token, PENDING)
-    endpoint = _endpoint(pending)
-    if (pending.username, endpoint) != (current.username, _endpoint(current)):
-        raise Refused(
-            Reason.ROTATION_FAILED, f"{PENDING} and {CURRENT} name another user or database: take {PENDING} off {asked.token}, rotate again"
-        )
-    with ExitStack() as stack:
-        session, opened_with = _open(stack, endpoint, pending.username, _passwords(secrets, asked, state, (current, pending)))
-        again = _state(secrets, asked)
+    new, asked, scope = turn.pending(), turn.asked, turn.scope
+    _require_own(turn, new)
+    change = Change(turn.secrets, scope.logins, turn.endpoint, asked.arn, "", turn.old, new, moves=False)
+    with opened(turn.strategy, scope, new, password_rules(os.environ)) as (session, way):
+        again = _state(turn.secrets, asked)
         if is_finished(again, asked.token):
-            return
-        if again.current != state.current:
+            return f"nothing to do: the version is {CURRENT}"
+        if again.current != turn.old.version:
             raise Unavailable(Reason.UNAVAILABLE, f"somebody else moved {CURRENT} during the rotation; looking again")
-        if not session.writer:
-            raise Unavailable(Reason.UNREACHABLE, f"{endpoint.address} is not a writer now; the rotation waits for the writer")
-        if not _takes(endpoint, pending, session):
-            _change(session, endpoint, pending, opened_with)
+        _conclude(set_again(change, session, way))
+    return f"{turn.strategy}: {new.username!r} has the new password"
 
 
-def _passwords(
-    secrets: SecretsManager, asked: Asked, state: SecretState, known: tuple[SecretValue, SecretValue]
-) -> Iterator[tuple[str, SecretStr]]:
-    """Yield what may open the session, read no sooner than it is tried.
-
-    In this order a rotation meets two refused logins at most, wherever the one before it was killed (SAFETY.md B4).
-    """
-    current, pending = known
-    yield CURRENT, current.password
-    if (previous := _previous(secrets, asked.arn, state, current)) is not None:
-        yield PREVIOUS, previous.password
-    yield PENDING, pending.password
+def _require_own(turn: _Turn, new: Credential) -> None:
+    """AWSPENDING is what createSecret makes of AWSCURRENT, whoever stored it."""
+    expected = (next_user(turn.strategy, turn.old.value, turn.endpoint.engine), turn.endpoint)
+    if (new.username, _endpoint(new.value)) != expected:
+        raise Refused(
+            Reason.ROTATION_FAILED,
+            f"{PENDING} is for another user or database than follows {CURRENT}: take {PENDING} off {new.version}, rotate again",
+        )
 
 
-def _previous(secrets: SecretsManager, arn: str, state: SecretState, current: SecretValue) -> SecretValue | None:
-    """AWSPREVIOUS, if it is of the same user and host; how it says to connect does not count."""
-    try:
-        found = secrets.value(arn, state.previous, PREVIOUS) if state.previous else None
-    except Refused as no:
-        if no.reason is not Reason.MALFORMED_SECRET:
-            raise
-        return None
-    return found if found and (found.username, found.host) == (current.username, current.host) else None
-
-
-def _open(stack: ExitStack, endpoint: Endpoint, user: str, passwords: Iterator[tuple[str, SecretStr]]) -> tuple[Session, SecretStr]:
-    """Log in with the first password that the server takes; only a refusal leads to the next one (SAFETY.md B1)."""
-    tried: dict[SecretStr, str] = {}
-    for label, password in passwords:
-        if password in tried:
-            continue
-        tried[password] = label
-        try:
-            return stack.enter_context(databases.session(endpoint, user, password, user=user, fence=_unfenced)), password
-        except LoginRefused as no:
-            if no.login.verdict is not Verdict.REFUSED:
-                raise
-    raise Refused(Reason.LOGIN_FAILED, f"{endpoint.address} refuses {user!r} with the password of {', '.join(tried.values())}")
-
-
-def _change(session: Session, endpoint: Endpoint, pending: SecretValue, opened_with: SecretStr) -> None:
-    user = pending.username
-    if opened_with == pending.password:
-        raise Unavailable(Reason.UNAVAILABLE, f"the password of {user!r} changed while we waited for its lock; looking again")
-    session.check(user)
-    session.set_password(user, pending.password, opened_with)
-    if _takes(endpoint, pending, session):
-        return
-    try:
-        session.set_password(user, opened_with, pending.password)
-    except Problem as failed:
-        raise Unavailable(
-            Reason.ROTATION_FAILED, f"the new password is set but its login refused; putting the old one back failed: {failed.message}"
-        ) from None
-    raise Refused(Reason.ROTATION_FAILED, "the database accepted the new password but refused its login; the old one was put back")
-
-
-def _takes(endpoint: Endpoint, value: SecretValue, session: Session) -> bool:
-    """Whether the session's own node takes a password (SAFETY.md B2). Raises Unavailable where the login says neither."""
-    login = databases.login(endpoint, value.username, value.password)
-    if not login.verdict.proves and login.verdict is not Verdict.REFUSED:
-        raise Unavailable(Reason.UNREACHABLE, f"the new password could not be tried at {endpoint.address}: {_told(login)}")
-    if login.verdict is Verdict.REFUSED and login.address != session.address:
-        raise Unavailable(Reason.UNREACHABLE, f"another node, {login.address}, refused the new password; looking again")
-    return login.verdict.proves
+def _conclude(ended: Ended) -> None:
+    if ended.end is not End.MOVED:
+        raise (Refused if ended.end is End.FAILED else Unavailable)(ended.reason, ended.text)
 
 
 # testSecret
 
 
-def _test(secrets: SecretsManager, asked: Asked, state: SecretState) -> None:
+def _test(turn: _Turn) -> str:
     """Log in as an application will, on a writer."""
-    del state
-    pending = _value(secrets, asked.arn, asked.token, PENDING)
-    endpoint = _endpoint(pending)
-    login = databases.login(endpoint, pending.username, pending.password)
+    new = turn.pending()
+    endpoint = _endpoint(new.value)
+    login = Logins(1).try_version(endpoint, new.version, new.username, new.password)
     if login.verdict is not Verdict.OK:
         kind = Refused if login.verdict is Verdict.REFUSED else Unavailable
-        raise kind(Reason.LOGIN_FAILED, f"{endpoint.address} does not let {pending.username!r} in with {PENDING}: {_told(login)}")
+        raise kind(Reason.LOGIN_FAILED, f"{endpoint.address} does not let {new.username!r} in with {PENDING}: {_told(login)}")
     if not login.writer:
         raise Unavailable(Reason.UNREACHABLE, f"{endpoint.address} is not a writer now: it tells nothing of a new password")
+    if turn.strategy is Strategy.ALTERNATING_USERS and (no := _gets_less(turn, new, login)) is not None:
+        raise no
+    return f"{new.username!r} logged in with {PENDING}"
+
+
+def _gets_less(turn: _Turn, new: Credential, login: Login) -> Refused | None:
+    return alternating.objection(pair_of(turn.old.value, turn.endpoint.engine), new.username, login)
 
 
 # finishSecret
 
 
-def _finish(secrets: SecretsManager, asked: Asked, state: SecretState) -> None:
+def _finish(turn: _Turn) -> str:
     """Move AWSCURRENT, if it still stands where we saw it; Secrets Manager itself takes AWSPENDING off."""
     try:
-        secrets.move_current(asked.arn, to=asked.token, from_=_labelled(state.current, CURRENT))
+        turn.secrets.move_current(turn.asked.arn, to=turn.asked.token, from_=turn.old.version)
     except Absent:
-        raise Refused(Reason.SECRET_NOT_FOUND, f"AWS has no secret {asked.arn} any more") from None
+        raise Refused(Reason.SECRET_NOT_FOUND, f"AWS has no secret {turn.asked.arn} any more") from None
+    return f"{CURRENT} moved"
 
 
-_STEPS: Mapping[Step, Callable[[SecretsManager, Asked, SecretState], None]] = {
+_STEPS: Mapping[Step, Callable[[_Turn], str]] = {
     Step.CREATE: _create,
     Step.SET: _set,
     Step.TEST: _test,
     Step.FINISH: _finish,
 }
-
-
-# what they share
-
-
-def _value(secrets: SecretsManager, arn: str, version: str | None, label: str) -> SecretValue:
-    found = secrets.value(arn, _labelled(version, label), label)
-    if found is None:
-        raise Unavailable(Reason.UNAVAILABLE, f"AWS shows no value under {label}; looking again")
-    return found
-
-
-def _labelled(version: str | None, label: str) -> str:
-    if version is None:
-        raise Unavailable(Reason.UNAVAILABLE, f"AWS shows no version with {label}; looking again")
-    return version
-
-
-def _endpoint(value: SecretValue) -> Endpoint:
-    return endpoint_of(value, os.environ.get(_CA_FILE) or None)
 
 
 def _told(login: Login) -> str:

@@ -1,5 +1,6 @@
 """The rotation function's zip: nothing but itself is needed to run it, and its libpq is the one that is used."""
 
+import json
 import re
 import subprocess
 import sys
@@ -50,7 +51,8 @@ def test_it_runs_with_nothing_beside_it_and_its_own_libpq(unpacked: Path) -> Non
         text=True,
         check=False,
     )
-    said, *loaded = ran.stdout.splitlines() or [ran.stderr]
+    line, said, *loaded = ran.stdout.splitlines() or [ran.stderr, ""]
+    assert json.loads(line)["reason"] == "InvalidParameter", ran.stderr
     assert said.startswith("Refused: this is no event of a rotation"), ran.stderr
     assert loaded
     assert all(path.startswith(str(unpacked / "lib")) for path in loaded), loaded

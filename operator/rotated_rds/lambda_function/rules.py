@@ -2,13 +2,21 @@
 
 import string
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rotated_rds.model import alternating
+from rotated_rds.model.alternating import Pair
 from rotated_rds.model.credential import PasswordRules, SecretValue
-from rotated_rds.model.database import Endpoint, Tls, TlsMode
+from rotated_rds.model.database import Endpoint, Engine, Tls, TlsMode
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.secret import CURRENT, PENDING, SecretState
+from rotated_rds.model.spec import Strategy
+
+STRATEGY = "ROTATION_STRATEGY"
+OWNER_ROLE = "ownerrole"
+OWNER_FIELD = f'"{OWNER_ROLE}" in the secret\'s JSON'
+MASTER_FIELD = '"masterarn" in the secret\'s JSON'
 
 _LENGTHS = range(8, 129)  # as the resource's spec.rotation.password.length
 # AWS's own functions read these too; each leaves a kind of characters out.
@@ -33,13 +41,14 @@ class Step(StrEnum):
 class Asked:
     """What Secrets Manager says to a rotation function.
 
-    token: the new version's id. rotation_token: must come back in PutSecretValue; None from a service that gives none.
+    token: the new version's id. rotation_token: must come back in PutSecretValue, and is never logged (botocore's model calls it
+    sensitive); None from a service that gives none.
     """
 
     step: Step
     arn: str
     token: str
-    rotation_token: str | None = None
+    rotation_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, event: Mapping[str, object]) -> "Asked":
@@ -103,3 +112,40 @@ def endpoint_of(value: SecretValue, ca_file: str | None) -> Endpoint:
     plain = str(value.whole.get("ssl")).lower() == "false"
     tls = Tls(TlsMode.DISABLE) if plain else Tls(TlsMode.VERIFY_FULL, ca_file)
     return Endpoint(engine, host, value.port or engine.port, value.dbname, tls)
+
+
+def strategy_of(environment: Mapping[str, str], value: SecretValue, engine: Engine) -> Strategy:
+    """What the environment says; else `masterarn` in AWSCURRENT means two users, as in AWS's own JSON. Raises Refused(InvalidSpec)."""
+    named = environment.get(STRATEGY) or (Strategy.ALTERNATING_USERS if value.master else Strategy.SINGLE_USER)
+    if named not in list(Strategy):
+        raise Refused(Reason.INVALID_SPEC, f"{STRATEGY}: one of {', '.join(Strategy)}")
+    strategy = Strategy(named)
+    if strategy is Strategy.DUAL_PASSWORD and engine is Engine.POSTGRES:
+        raise Refused(Reason.UNSUPPORTED_STRATEGY, f"{STRATEGY}: PostgreSQL keeps one password a user; name AlternatingUsers or SingleUser")
+    if strategy is Strategy.DUAL_PASSWORD and engine is Engine.MARIADB:
+        master_of(value)
+    return strategy
+
+
+def master_of(value: SecretValue) -> str:
+    """The administrator's secret, which two users need, and two passwords on MariaDB. Raises Refused(MalformedSecret)."""
+    if value.master is None:
+        raise Refused(
+            Reason.MALFORMED_SECRET, f"{MASTER_FIELD} is missing: store {CURRENT} with the ARN of the administrator's secret there"
+        )
+    return value.master
+
+
+def pair_of(value: SecretValue, engine: Engine) -> Pair:
+    """The two users, of whom AWSCURRENT is one (SAFETY.md C6). Raises Refused(InvalidSpec, MalformedSecret)."""
+    base, owner = value.username.removesuffix(alternating.CLONE), value.key(OWNER_ROLE)
+    if (no := alternating.name_fault(base, engine, '"username" in the secret\'s JSON')) is not None:
+        raise Refused(Reason.INVALID_SPEC, no)
+    if owner and engine is not Engine.POSTGRES:
+        raise Refused(Reason.INVALID_SPEC, f"{OWNER_FIELD}: for PostgreSQL only, this database is {engine}; take it out")
+    return Pair(base, alternating.clone_of(base), owner, OWNER_FIELD)
+
+
+def next_user(strategy: Strategy, value: SecretValue, engine: Engine) -> str:
+    """Whose password the new version holds, after AWSCURRENT's `value`. Raises as `pair_of`."""
+    return pair_of(value, engine).other(value.username) if strategy is Strategy.ALTERNATING_USERS else value.username

@@ -64,7 +64,7 @@ def fault(spec: Spec, engine: Engine) -> str | None:
 def name_fault(base: str, engine: Engine, field: str) -> str | None:
     """Why a name cannot be a base user's; None for nothing. field: where it is named."""
     length = len(base.encode()) if engine is Engine.POSTGRES else len(base)
-    if base.endswith(CLONE):
+    if not base or base.endswith(CLONE):
         return f"{field}: with AlternatingUsers it is the base user, so it must not end in {CLONE}; name the base user"
     if length > _LONGEST[engine]:
         unit = "bytes" if engine is Engine.POSTGRES else "characters"

@@ -74,11 +74,11 @@ class SecretValue:
 
     @property
     def host(self) -> str | None:
-        return self._text("host")
+        return self.key("host")
 
     @property
     def dbname(self) -> str | None:
-        return self._text("dbname")
+        return self.key("dbname")
 
     @property
     def port(self) -> int | None:
@@ -92,7 +92,8 @@ class SecretValue:
             return int(str(port))
         raise Refused(Reason.MALFORMED_SECRET, 'the AWS secret\'s "port" is not a port number: store it right as AWSCURRENT')
 
-    def _text(self, key: str) -> str | None:
+    def key(self, key: str) -> str | None:
+        """The text under a key; None where there is none, or an empty one. Raises Refused(MalformedSecret)."""
         found = self.whole.get(key)
         if found is not None and not _is_text(found):
             raise Refused(Reason.MALFORMED_SECRET, f'the AWS secret\'s "{key}" is not text: store it right as AWSCURRENT')
@@ -101,7 +102,7 @@ class SecretValue:
     @property
     def master(self) -> str | None:
         """The ARN of the administrator's secret, with alternating users."""
-        return self._text(MASTER)
+        return self.key(MASTER)
 
     def check(self) -> None:
         """Look at every key that somebody will read. Raises Refused(MalformedSecret)."""

@@ -111,6 +111,7 @@ STATEMENTS: Mapping[str, Statement] = {
 }
 
 _FUNCTION = frozenset({Need.FUNCTION})
+_ADMINS = _WRITING | _FUNCTION
 _OPERATOR = frozenset({Need.OPERATOR})
 _LAMBDA = frozenset({Need.LAMBDA, Need.HOSTED})
 _HOSTED = frozenset({Need.HOSTED})
@@ -129,8 +130,8 @@ RIGHTS: tuple[Right, ...] = (
     Right("secretsmanager:DescribeSecret", "Read", _ALL, "labels, tags, rotation and deletion date of a secret; never its value"),
     Right("secretsmanager:GetSecretValue", "Read", _ALL, "the credential itself, by version id"),
     Right("secretsmanager:ListSecretVersionIds", "Read", _ALL, "when versions were made, and whether a rotation has ended already"),
-    Right("secretsmanager:DescribeSecret", "ReadAdmins", _WRITING, "whether the administrator's secret is there, before it is read"),
-    Right("secretsmanager:GetSecretValue", "ReadAdmins", _WRITING, "the administrator's credential, for a first or a lost password"),
+    Right("secretsmanager:DescribeSecret", "ReadAdmins", _ADMINS, "whether the administrator's secret is there, before it is read"),
+    Right("secretsmanager:GetSecretValue", "ReadAdmins", _ADMINS, "the administrator's credential: a first or lost password, two users"),
     Right("secretsmanager:CreateSecret", "Create", _WRITING, "a secret that is not there yet, or was deleted in AWS"),
     Right("secretsmanager:TagResource", "Claim", _WRITING, "the owner tag on nobody's secret: with its creation, or `adoption: Always`"),
     Right(
@@ -149,9 +150,7 @@ RIGHTS: tuple[Right, ...] = (
         "AWS's rotation ends: the operator takes it over, or its stack goes",
     ),
     Right("secretsmanager:RotateSecret", "Rotate", _LAMBDA, "function, schedule and window as the spec says; a rotation on request"),
-    Right(
-        "secretsmanager:RotateSecret", "RotateManaged", _RDS_MANAGED, "schedule and window as the spec says; a rotation on request, by RDS"
-    ),
+    Right("secretsmanager:RotateSecret", "RotateManaged", _RDS_MANAGED, "schedule and window of the spec; a rotation on request, by RDS"),
     Right("secretsmanager:ReplicateSecretToRegions", "Change", _REPLICAS, "`secret.replicaRegions`: a Region that has none yet"),
     Right(
         "secretsmanager:RemoveRegionsFromReplication",
@@ -190,9 +189,10 @@ RIGHTS: tuple[Right, ...] = (
     Right("sts:AssumeRole", "Assume", _ROLES, "the role that a resource names in `aws.roleArn`"),
     Right("sts:TagSession", "Assume", _ROLES, "the session's tags: cluster, namespace and name of the resource"),
     Right("secretsmanager:DescribeSecret", "Step", _FUNCTION, "each step looks at the labels first"),
-    Right("secretsmanager:GetSecretValue", "Step", _FUNCTION, "AWSCURRENT and AWSPENDING"),
+    Right("secretsmanager:GetSecretValue", "Step", _FUNCTION, "AWSCURRENT, AWSPENDING, and what versions before held"),
+    Right("secretsmanager:ListSecretVersionIds", "Step", _FUNCTION, "whether a version of the secret names the other of two users"),
     Right("secretsmanager:PutSecretValue", "Step", _FUNCTION, "createSecret stores the new password"),
-    Right("secretsmanager:UpdateSecretVersionStage", "Step", _FUNCTION, "finishSecret moves AWSCURRENT"),
+    Right("secretsmanager:UpdateSecretVersionStage", "Step", _FUNCTION, "finishSecret moves AWSCURRENT; DualPassword's label moves"),
 )
 
 

@@ -100,9 +100,10 @@ def by_prefix(asked: Request) -> Wanted:
     others = {Need.EXTERNAL: (*prefix, *followed), Need.RDS_MANAGED: site.secret("rds!*")}
     secrets = {need: others.get(need, prefix) for need in asked.methods}
     own = tuple(need for need in asked.methods if need is not Need.FUNCTION)
+    read = prefix if own else ()  # a function reads by the prefix only what it rotates itself
     return Wanted(
         secrets=secrets,
-        admins=_uncovered((arn for one in asked.admins for arn in site.secret(one)), prefix),
+        admins=_uncovered((arn for one in asked.admins for arn in site.secret(one)), read),
         instances=(site.arn("rds", "db:*"),) if own else (),
         clusters=(site.arn("rds", "cluster:*"),) if own else (),
         functions=_functions(asked),

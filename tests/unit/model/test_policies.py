@@ -136,7 +136,7 @@ OWNS = {f"secretsmanager:{action}" for action in ("CreateSecret", "TagResource",
         (Need.RDS_MANAGED, READS | RDS | {"secretsmanager:RotateSecret"}),
         (
             Need.FUNCTION,
-            {f"secretsmanager:{a}" for a in ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")},
+            READS - {"secretsmanager:ListSecrets"} | {f"secretsmanager:{a}" for a in ("PutSecretValue", "UpdateSecretVersionStage")},
         ),
     ],
 )
@@ -233,6 +233,13 @@ def test_an_administrator_s_secret_is_read_only_and_only_where_the_prefix_does_n
     assert allowed(outside, "secretsmanager:GetSecretValue", secret("admins/orders"))
     assert not allowed(outside, "secretsmanager:PutSecretValue", secret("admins/orders"), **OURS)
     assert by_prefix(Request((Need.OPERATOR,), SITE, "k1/", admins=("k1/rotated-rds-admin/shop/orders",))).admins == ()
+
+
+def test_a_function_reads_an_administrator_s_secret_that_another_function_rotates_or_none() -> None:
+    """By the prefix it reaches what it rotates itself and nothing else, so the administrator's is named whatever it begins with."""
+    wanted = by_prefix(Request((Need.FUNCTION,), SITE, "k1/", admins=("k1/admin",), functions=(FUNCTION,)))
+    assert allowed(wanted, "secretsmanager:GetSecretValue", secret("k1/admin"))
+    assert not allowed(wanted, "secretsmanager:PutSecretValue", secret("k1/admin"))
 
 
 # for given resources
