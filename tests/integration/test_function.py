@@ -82,7 +82,7 @@ FORGES = """
 from rotated_rds import function
 
 def handler(event, context):
-    function.handler({**event, "RotationToken": "_" * 36}, context)
+    function.handler({**event, "RotationToken": "0" * 36}, context)
 """
 
 
@@ -90,5 +90,6 @@ def test_the_rotation_token_is_echoed_in_put_secret_value(on_postgres: Rotated, 
     """A token that only AWS finds wrong is seen to have arrived there."""
     (tmp_path / "forges.py").write_text(FORGES)
     on_postgres.install("python", path=f"{tmp_path / 'forges.py'}:handler", attempts=1)
-    assert on_postgres.rotate()["error"] == "createSecret: Refused: AWS refuses put_secret_value: ValidationException"
-    assert on_postgres.inside.control.counts()["secretsmanager.PutSecretValue"] == {"ValidationException": 1}
+    run = on_postgres.rotate()
+    assert run["error"].startswith("createSecret: Refused: AWS denies secretsmanager:PutSecretValue")
+    assert on_postgres.inside.control.counts()["secretsmanager.PutSecretValue"] == {"AccessDeniedException": 1}

@@ -248,7 +248,7 @@ def test_a_pending_value_for_another_user_or_database_changes_nothing(on_postgre
         )
         on_postgres.inside.control.release(held)
         run = on_postgres.last()
-        assert "name another user or database" in run["error"]
+        assert "is for another user or database" in run["error"]
         expect_untouched(on_postgres, run, before)
         assert can_log_in(on_postgres.database, other.name, other.password)
 

@@ -1,15 +1,18 @@
-"""A secret with a real user behind our Lambda function on the bed: to rotate, to disturb, and to look at."""
+"""A secret with a real user, or two, behind our Lambda function on the bed: to rotate, to disturb, and to look at."""
 
 import json
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rotated_rds.model.alternating import clone_of
 from tests.bed.bed import Facts
+from tests.support.alternating import admin_value
 from tests.support.aws import Aws
-from tests.support.databases import Options, can_log_in
+from tests.support.databases import Options, can_log_in, drop_user
 from tests.support.logins import User, user_at
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
@@ -79,6 +82,22 @@ def rotated_at(database: Facts, aws: Facts, options: Options | None = None, **ke
         yield made
 
 
+@contextmanager
+def alternating_at(database: Facts, aws: Facts, options: Options | None = None, **keys: object) -> Generator[Rotated]:
+    """The same, and its JSON names the administrator, so that two users take turns."""
+    with rotated_at(database, aws, options, **{"masterarn": master_at(database, aws), **keys}) as one:
+        try:
+            yield one
+        finally:
+            drop_user(database, clone_of(one.user.name))
+
+
+def master_at(database: Facts, aws: Facts) -> str:
+    """The ARN of a secret with the database's own administrator."""
+    name = f"function/masters/{secrets.token_hex(4)}"
+    return Aws(aws).secretsmanager().create_secret(Name=name, SecretString=admin_value(database))["ARN"]
+
+
 def expect_rotated(one: Rotated, run: Json, before: str) -> None:
     """The rotation ended well: labels as AWS leaves them, the new password in, the old one out, and no other value."""
     assert (run["result"], run["error"]) == ("succeeded", "")
@@ -92,6 +111,14 @@ def expect_untouched(one: Rotated, run: Json, before: str) -> None:
     assert one.labels() == {before: [CURRENT], run["token"]: [PENDING]}
     assert one.logs_in(CURRENT)
     assert one.read(CURRENT)["password"] not in run["error"]
+
+
+def expect_kept(one: Rotated, run: Json, before: str) -> None:
+    """The rotation ended well, and what was current goes on to log in."""
+    assert (run["result"], run["error"]) == ("succeeded", "")
+    labels = {version: [label for label in held if not label.startswith("rotated-rds.io/")] for version, held in one.labels().items()}
+    assert labels == {run["token"]: [CURRENT], before: [PREVIOUS]}
+    assert (one.logs_in(CURRENT), one.logs_in(PREVIOUS)) == (True, True)
 
 
 DIES = """
@@ -108,10 +135,11 @@ def handler(event, context):
 """
 
 
-def install_dying(one: Rotated, folder: Path, step: str) -> None:
+def install_dying(one: Rotated, folder: Path, step: str, *, environment: dict[str, str] | None = None, **more: object) -> None:
     """Our function in a container that is killed once, after a step was carried out and before it answers."""
     (folder / "dies.py").write_text(DIES)
-    one.install("python", path=f"{folder / 'dies.py'}:handler", environment={"MARK": str(folder / "mark"), "DIES_AFTER": step})
+    told = {**(environment or {}), "MARK": str(folder / "mark"), "DIES_AFTER": step}
+    one.install("python", path=f"{folder / 'dies.py'}:handler", environment=told, **more)
 
 
 def hold_inside_the_lock(one: Rotated) -> int:

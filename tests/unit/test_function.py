@@ -8,11 +8,24 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from rotated_rds.lambda_function.rules import Asked, Step, echo, endpoint_of, is_finished, password_rules
+from rotated_rds import function
+from rotated_rds.lambda_function.rules import (
+    Asked,
+    Step,
+    echo,
+    endpoint_of,
+    is_finished,
+    next_user,
+    pair_of,
+    password_rules,
+    strategy_of,
+)
+from rotated_rds.model.alternating import Pair
 from rotated_rds.model.credential import PasswordRules, SecretValue
 from rotated_rds.model.database import Endpoint, Engine, Tls, TlsMode
 from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.secret import SecretState
+from rotated_rds.model.spec import Strategy
 
 ARN = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:shop/orders-AbCdEf"
 TOKEN, OTHER = str(uuid.uuid4()), str(uuid.uuid4())
@@ -39,6 +52,26 @@ def test_an_event_says_step_secret_version_and_region() -> None:
     asked = Asked.read({**EVENT, "RotationToken": "rt"})
     assert asked == Asked(Step.SET, ARN, TOKEN, "rt")
     assert asked.region == "cn-north-1"
+
+
+def test_a_rotation_token_shows_nowhere() -> None:
+    """Botocore's model calls it sensitive: whoever logs must leave it out."""
+    assert "rt-secret" not in repr(Asked.read({**EVENT, "RotationToken": "rt-secret"}))
+
+
+def test_an_invocation_says_one_line_of_json_without_what_is_sensitive(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Refused):
+        function.handler({**EVENT, "Step": "set_secret", "RotationToken": "rt-secret"}, None)
+    [line] = capsys.readouterr().out.splitlines()
+    assert {**json.loads(line), "message": None} == {
+        "level": "ERROR",
+        "step": "set_secret",
+        "secret": ARN,
+        "version": TOKEN,
+        "message": None,
+        "reason": "InvalidParameter",
+    }
+    assert "rt-secret" not in line
 
 
 def test_an_event_without_a_rotation_token_has_none() -> None:
@@ -131,3 +164,68 @@ def test_an_endpoint_has_the_engines_port_unless_the_secret_names_one() -> None:
 @pytest.mark.parametrize("missing", ["engine", "host"])
 def test_a_secret_that_names_no_database_is_malformed(missing: str) -> None:
     assert reason_of(lambda: endpoint_of(value(**{missing: None}), None)) is Reason.MALFORMED_SECRET
+
+
+ALTERNATING, SINGLE, DUAL = Strategy.ALTERNATING_USERS, Strategy.SINGLE_USER, Strategy.DUAL_PASSWORD
+MASTER = {"masterarn": "arn:aws:secretsmanager:eu-west-1:1:secret:admin-AbCdEf"}
+
+
+@pytest.mark.parametrize(
+    ("named", "keys", "expected"),
+    [
+        ({}, {}, SINGLE),
+        ({}, MASTER, ALTERNATING),
+        ({"ROTATION_STRATEGY": ""}, MASTER, ALTERNATING),
+        ({"ROTATION_STRATEGY": "SingleUser"}, MASTER, SINGLE),
+        ({"ROTATION_STRATEGY": "AlternatingUsers"}, {}, ALTERNATING),
+    ],
+)
+def test_the_environment_names_the_strategy_else_masterarn_means_two_users(
+    named: Mapping[str, str], keys: Mapping[str, str], expected: Strategy
+) -> None:
+    assert strategy_of(named, value(**keys), Engine.POSTGRES) is expected
+
+
+@pytest.mark.parametrize(("engine", "keys"), [(Engine.MYSQL, {}), (Engine.MYSQL, MASTER), (Engine.MARIADB, MASTER)])
+def test_two_passwords_are_asked_for_by_name(engine: Engine, keys: Mapping[str, str]) -> None:
+    assert strategy_of({"ROTATION_STRATEGY": "DualPassword"}, value(**keys), engine) is DUAL
+
+
+@pytest.mark.parametrize(
+    ("strategy", "engine", "keys", "reason", "names"),
+    [
+        ("alternating", Engine.MYSQL, {}, Reason.INVALID_SPEC, "ROTATION_STRATEGY: "),
+        ("DualPassword", Engine.POSTGRES, MASTER, Reason.UNSUPPORTED_STRATEGY, "ROTATION_STRATEGY: "),
+        ("DualPassword", Engine.MARIADB, {}, Reason.MALFORMED_SECRET, '"masterarn"'),
+    ],
+)
+def test_a_strategy_that_cannot_be_is_refused_by_the_name_of_what_says_so(
+    strategy: str, engine: Engine, keys: Mapping[str, str], reason: Reason, names: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        strategy_of({"ROTATION_STRATEGY": strategy}, value(**keys), engine)
+    assert (refused.value.reason, refused.value.message.startswith(names)) == (reason, True)
+
+
+def test_D1_whose_turn_it_is_is_told_by_awscurrent_s_user_alone() -> None:
+    for user, other in (("app", "app_clone"), ("app_clone", "app")):
+        current = value(username=user, ownerrole="owner")
+        assert pair_of(current, Engine.POSTGRES) == Pair("app", "app_clone", "owner", '"ownerrole" in the secret\'s JSON')
+        assert next_user(ALTERNATING, current, Engine.POSTGRES) == other
+        assert next_user(DUAL, current, Engine.POSTGRES) == user
+
+
+@pytest.mark.parametrize(
+    ("user", "engine", "keys", "named"),
+    [
+        ("a" * 58, Engine.POSTGRES, {}, "username"),
+        ("a" * 27, Engine.MYSQL, {}, "username"),
+        ("app_clone_clone", Engine.MARIADB, {}, "username"),
+        ("_clone", Engine.MARIADB, {}, "username"),
+        ("app", Engine.MARIADB, {"ownerrole": "owner"}, "ownerrole"),
+    ],
+)
+def test_C6_a_user_that_cannot_be_one_of_two_is_refused_by_the_key(user: str, engine: Engine, keys: Mapping[str, str], named: str) -> None:
+    with pytest.raises(Refused, match=f'^"{named}" in the secret\'s JSON: ') as refused:
+        pair_of(value(username=user, **keys), engine)
+    assert refused.value.reason is Reason.INVALID_SPEC

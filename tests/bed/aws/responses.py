@@ -32,7 +32,7 @@ class Corrected(SecretsManagerResponse):
         return self._by(values.create)
 
     def put_secret_value(self) -> str:
-        return self._by(values.put)
+        return self._by(self.engine.put)
 
     def update_secret(self) -> str:
         return self._by(values.update)

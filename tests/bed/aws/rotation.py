@@ -10,7 +10,7 @@ from tests.bed.aws.errors import Refusal, invalid_parameter, invalid_request, no
 from tests.bed.aws.functions import Failed, Registry
 from tests.bed.aws.region import Region
 from tests.bed.aws.secret import Secret
-from tests.bed.aws.values import short, touch
+from tests.bed.aws.values import put, short, touch
 
 Asked = dict[str, Any]
 
@@ -94,6 +94,16 @@ class Engine:
         secret.rotation_enabled, secret.next_opens = False, None
         touch(region, secret)
         return short(secret, labels.holder(secret.versions, labels.PENDING))
+
+    def put(self, region: Region, asked: Asked) -> Asked:
+        """PutSecretValue: a `RotationToken` is that of a rotation under way of this secret, to this version."""
+        if (given := asked.get("RotationToken")) is not None:
+            validation.rotation_token(given)
+            secret, token = region.writable(asked["SecretId"]), asked.get("ClientRequestToken")
+            known = [run for run in self.runs if (run.secret, run.token, run.result) == (secret.arn, token, "running")]
+            if given not in [run.rotation_token for run in known]:
+                raise Refusal("AccessDeniedException", "The RotationToken is not that of a rotation under way.")
+        return put(region, asked)
 
     def start(self, region: Region, secret: Secret, token: str) -> None:
         """Begin a rotation; call with the world's lock held."""

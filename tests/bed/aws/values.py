@@ -63,7 +63,6 @@ def put(region: Region, asked: Asked) -> Answer:
     token = asked.get("ClientRequestToken") or str(uuid.uuid4())
     validation.not_managed(secret)
     validation.token(token)
-    validation.rotation_token(asked.get("RotationToken"))
     validation.value(text, binary, needed=True)
     if stages is not None:
         validation.stages(stages)

@@ -212,13 +212,13 @@ def operator(one: Journey) -> list[Report]:
 
 
 def aws_rotates(one: Journey) -> list[Report]:
-    """Method Lambda, our own function under its own policy: configured, rotated, repaired, restored, adopted; an alternating one, too."""
+    """Method Lambda, our own function under its own policy: configured, rotated, repaired, restored, adopted; two users take turns, too."""
     inside, user, admin = Aws(one.ours.facts), one.user(), one.administrator()
     function = one.eye.function_arn(f"iam-{one.tag}")
-    pair = one.eye.control.function(f"{function}-pair", "alternating", pause=0)
     needs = (Need.LAMBDA, Need.REPLICAS, Need.FORCE_DELETION)
-    one.bound(*needs, functions=(function, pair), admins=(admin,), keys=tuple(one.keys))
-    of_function = policy(by_prefix(Request((Need.FUNCTION,), one.site, one.prefix, CLUSTER, functions=(function,), keys=tuple(one.keys))))
+    one.bound(*needs, functions=(function,), admins=(admin,), keys=tuple(one.keys))
+    asked = Request((Need.FUNCTION,), one.site, one.prefix, CLUSTER, admins=(admin,), functions=(function,), keys=tuple(one.keys))
+    of_function = policy(by_prefix(asked))
     inside.control.policy(dict(of_function))
     environment = {**inside.environment, "ROTATED_RDS_CA_FILE": str(one.database["ca"])}
     one.eye.control.function(function, "ours", pause=0, environment=environment)
@@ -233,7 +233,7 @@ def aws_rotates(one: Journey) -> list[Report]:
         one.adopted("adopted", database=one.rds_cluster(), rotation=rotation)
         one.by_administrator("by-admin", admin, rotation=rotation)
         # Somebody's secret, without masterarn.
-        one.adopted("pair", user={"adminSecretId": admin}, rotation={"functionArn": pair, "strategy": "AlternatingUsers"})
+        one.adopted("pair", user={"adminSecretId": admin}, rotation={"functionArn": function, "strategy": "AlternatingUsers"})
         one.rotated("pair", "force-rotate")
         one.deleted_with_its_secret("gone", window=0)
     calls = {operation: sum(codes.values()) for operation, codes in inside.control.counts().items()}
