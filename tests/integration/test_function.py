@@ -91,5 +91,5 @@ def test_the_rotation_token_is_echoed_in_put_secret_value(on_postgres: Rotated, 
     (tmp_path / "forges.py").write_text(FORGES)
     on_postgres.install("python", path=f"{tmp_path / 'forges.py'}:handler", attempts=1)
     run = on_postgres.rotate()
-    assert run["error"].startswith("createSecret: Refused: AWS denies secretsmanager:PutSecretValue")
+    assert run["error"].startswith("createSecret: Refused: AWS denies put_secret_value")
     assert on_postgres.inside.control.counts()["secretsmanager.PutSecretValue"] == {"AccessDeniedException": 1}

@@ -22,6 +22,8 @@ from tests.support.function import (
 )
 from tests.support.logins import ENGINES
 
+LOOKS = 5
+"""Calls of DescribeSecret in createSecret and setSecret: the secret, the administrator's; and the secret again inside the lock."""
 TWO_MASKS = Options(hosts=("%", "10.%"), tls_only=True)
 
 
@@ -133,7 +135,7 @@ def test_D1_a_clone_that_logs_in_is_compared_all_the_same(pair: Rotated, tmp_pat
     """AWS's own functions take a working login for a finished job, and promote a user that is half made."""
     as_root(pair, GIVEN)
     install_dying(pair, tmp_path, "setSecret")
-    held = pair.inside.control.fault("hold-before", "DescribeSecret", after=3)
+    held = pair.inside.control.fault("hold-before", "DescribeSecret", after=LOOKS)
     before = pair.holder(CURRENT)
     pair.start()
     assert pair.inside.control.wait_held(held)
@@ -210,7 +212,8 @@ def test_D1_what_only_the_base_user_owns_is_split_until_an_owner_role_is_named(o
         ]
         expect_kept(one, one.rotate(), before)
         assert one.read(CURRENT)["username"] == clone(one)
-        expect_kept(one, one.rotate(), one.holder(CURRENT))
+        before = one.holder(CURRENT)
+        expect_kept(one, one.rotate(), before)
     finally:
         execute_as_root(one.database, f'DROP OWNED BY "{owner}"', database="app")
         execute_as_root(one.database, f'DROP ROLE "{owner}"')
@@ -229,7 +232,7 @@ def test_C2_a_new_clone_whose_label_never_moved_is_in_nobody_s_way(on_postgres: 
     """testSecret fails: what is current goes on, and the next rotation takes the clone that a version names by now."""
     one = on_postgres
     one.install(attempts=1)
-    held = one.inside.control.fault("hold-before", "DescribeSecret", after=3)
+    held = one.inside.control.fault("hold-before", "DescribeSecret", after=LOOKS)
     before = one.holder(CURRENT)
     token = one.start()
     assert one.inside.control.wait_held(held)

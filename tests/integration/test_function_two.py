@@ -8,7 +8,7 @@ import pytest
 from rotated_rds.model.dual import PRIMARY
 from tests.bed.bed import Facts
 from tests.support.databases import can_log_in, execute_as_root
-from tests.support.dual import ADMIN, KINDS, Kind, may_keep_two
+from tests.support.dual import ADMIN, KINDS, MARIADB, OWN, Kind, may_keep_two
 from tests.support.function import (
     CURRENT,
     PENDING,
@@ -65,7 +65,7 @@ def test_D2_a_set_secret_that_is_repeated_keeps_the_password_in_use(two: Rotated
     expect_two(two, run, before)
 
 
-@pytest.mark.parametrize("call", [0, 1])
+@pytest.mark.parametrize(("kind", "call"), [(OWN, 0), (ADMIN, 1), (MARIADB, 1)], ids=str)
 def test_D2_a_lost_answer_of_a_label_keeps_the_password_in_use(two: Rotated, call: int) -> None:
     """The label of the primary, before the change and after it."""
     before = two.holder(CURRENT)
@@ -89,6 +89,7 @@ def test_D2_a_rotation_given_up_after_set_secret_leaves_the_next_one_a_plain_cha
     assert two.read(PREVIOUS)["password"] == two.user.password
 
 
+@pytest.mark.parametrize("kind", [OWN, MARIADB], ids=str)
 def test_D2_after_awscurrent_was_moved_back_by_hand_the_password_in_use_outlives_the_next_rotation(two: Rotated) -> None:
     first = two.holder(CURRENT)
     second = two.rotate()["token"]
