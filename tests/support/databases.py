@@ -157,6 +157,8 @@ def _new_role(root: Session, name: str, password: str, options: Options) -> None
     root.run(f"CREATE ROLE {role} LOGIN PASSWORD {_literal(password)} {options.clauses}")
     root.run(_ONE_AT_A_TIME)
     root.run(f"GRANT ALL ON DATABASE {rds.DATABASE} TO {role}")
+    if root.run("SELECT current_setting('server_version_num')::int >= 160000") == [(True,)]:
+        root.run(f"GRANT {role} TO {rds.ADMIN} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")  # as if the master had created it
     if options.tls_only:
         root.run(f"GRANT {TLS_ONLY} TO {role}")
 

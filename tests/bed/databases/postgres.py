@@ -1,4 +1,4 @@
-"""PostgreSQL 15, private instances: TLS and plain on one port, SCRAM, every statement in the log, roles like RDS."""
+"""PostgreSQL 15, or another (`BED_POSTGRES`), private instances: TLS and plain on one port, SCRAM, every statement in the log, roles like RDS."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from tests.bed.databases.sql import answers, as_root
 from tests.bed.processes import BedError, run
 from tests.bed.reach import reach
 
-_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+_PROGRAMS = Path(os.environ.get("BED_POSTGRES", "/usr/lib/postgresql/15/bin"))
 _INITDB = ("--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", f"--username={rds.ROOT}")
 _ROOT_PASSWORD = "root.password"
 
@@ -79,7 +79,7 @@ def standby(bed: Bed, part: str, primary: Server) -> Server:
 
 def _account() -> Account:
     if not (_PROGRAMS / "postgres").exists():
-        raise BedError("PostgreSQL 15 is not installed; apt-get install postgresql-15")
+        raise BedError(f"{_PROGRAMS} holds no PostgreSQL; apt-get install postgresql-15, or set BED_POSTGRES")
     return account("postgres", "postgresql-15")
 
 
