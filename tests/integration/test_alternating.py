@@ -127,7 +127,7 @@ def test_C2_a_new_clone_that_never_became_current_lets_nobody_in(scene: Scene) -
     assert scene.current()[1]["username"] == clone(scene)
 
 
-REVOKE = {"postgres": 'REVOKE "{base}" FROM "{clone}"', "others": "REVOKE ALL ON app.* FROM '{clone}'@'%'"}
+REVOKE = {"postgres": 'REVOKE "{base}" FROM "{clone}" GRANTED BY {admin}', "others": "REVOKE ALL ON app.* FROM '{clone}'@'%'"}
 HAS = {
     "postgres": "SELECT pg_has_role('{clone}', '{base}', 'USAGE')",
     "others": "SELECT COUNT(*) > 0 FROM mysql.db WHERE User = '{clone}' AND Select_priv = 'Y'",
@@ -136,7 +136,7 @@ HAS = {
 
 def as_root(scene: Scene, statements: dict[str, str]) -> list[Any]:
     text = statements.get(str(scene.database["engine"])) or statements["others"]
-    return execute_as_root(scene.database, text.format(base=scene.user, clone=clone(scene)))
+    return execute_as_root(scene.database, text.format(base=scene.user, clone=clone(scene), admin=scene.database["admin_user"]))
 
 
 def has(scene: Scene) -> bool:

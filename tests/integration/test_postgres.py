@@ -12,7 +12,7 @@ from rotated_rds.model.errors import Reason, Refused, Unavailable
 from tests.bed.bed import Bed, Facts
 from tests.bed.databases.ground import Ground
 from tests.bed.processes import until
-from tests.support.databases import Options, can_log_in, drop_user, execute_as_root, log_in, logged, new_master
+from tests.support.databases import Options, can_log_in, drop_user, execute_as_root, log_in, logged, may_administer, new_master
 from tests.support.logins import (
     User,
     admin_session,
@@ -90,6 +90,7 @@ def test_C8_an_administrator_without_CREATEROLE_is_told_so_before_any_change(pos
 
 def test_C8_an_administrator_that_is_not_RDSs_master_will_do(postgres: Facts, user: User) -> None:
     with user_at(postgres, Options(clauses="CREATEROLE")) as admin:
+        may_administer(postgres, admin.name, user.name)
         assert refusal_of_admin(postgres, user, admin=admin) is None
 
 

@@ -157,10 +157,20 @@ def _new_role(root: Session, name: str, password: str, options: Options) -> None
     root.run(f"CREATE ROLE {role} LOGIN PASSWORD {_literal(password)} {options.clauses}")
     root.run(_ONE_AT_A_TIME)
     root.run(f"GRANT ALL ON DATABASE {rds.DATABASE} TO {role}")
-    if root.run("SELECT current_setting('server_version_num')::int >= 160000") == [(True,)]:
-        root.run(f"GRANT {role} TO {rds.ADMIN} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")  # as if the master had created it
+    _may_administer(root, rds.ADMIN, role)  # as if the master had created it
     if options.tls_only:
         root.run(f"GRANT {TLS_ONLY} TO {role}")
+
+
+def may_administer(facts: Facts, admin: str, user: str) -> None:
+    """What an administrator has of a PostgreSQL role that it created, and needs from version 16 on; before it CREATEROLE is all."""
+    with as_root(Server.of(facts)) as root:
+        _may_administer(root, admin, root.quote(user))
+
+
+def _may_administer(root: Session, admin: str, role: str) -> None:
+    if root.run("SELECT current_setting('server_version_num')::int >= 160000") == [(True,)]:
+        root.run(f"GRANT {role} TO {root.quote(admin)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
 
 
 def _new_account(root: Session, name: str, host: str, password: str, options: Options) -> None:

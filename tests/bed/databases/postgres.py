@@ -1,4 +1,4 @@
-"""PostgreSQL 15, or another (`BED_POSTGRES`), private instances: TLS and plain on one port, SCRAM, every statement in the log, roles like RDS."""
+"""PostgreSQL 15, or another (`BED_POSTGRES`): private instances, TLS and plain on one port, SCRAM, all statements in the log."""
 
 import os
 import secrets
