@@ -93,21 +93,21 @@ def test_D1_the_two_users_take_turns_and_the_clone_has_what_the_base_has(pair: R
 
 HALF = """
 import os
+from dataclasses import replace
 from pathlib import Path
 from rotated_rds import function
 from rotated_rds.clients.mysql_pair import MySQLPair
 from rotated_rds.clients.postgres_pair import PostgresPair
 
 def dying(make_ready):
-    def half(self, user, fence):
+    def half(self, user):
         began = [0]
-        def counted():
+        def counted(seconds):
             began[0] += 1
             if began[0] > int(os.environ["STATEMENTS"]) and not Path(os.environ["MARK"]).exists():
                 Path(os.environ["MARK"]).touch()
                 os._exit(137)
-            fence()
-        make_ready(self, user, counted)
+        make_ready(replace(self, fence=counted), user)
     return half
 
 for pair in (MySQLPair, PostgresPair):

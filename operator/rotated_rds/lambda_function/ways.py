@@ -1,7 +1,7 @@
 """Who opens the session in which a rotation function sets a password, and by which way: the strategies' own (acts/)."""
 
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 
 from pydantic import SecretStr
 
@@ -44,7 +44,7 @@ def _by_administrator(
     else:
         return None
     try:
-        return stack.enter_context(_session(scope, way.opener, way.lock)), way
+        return stack.enter_context(locked(scope.secrets, scope.endpoint, way.opener, way.lock)), way
     except LoginRefused as no:
         raise Refused(no.reason, f"{MASTER_FIELD}: {no.message}") from None
 
@@ -75,7 +75,7 @@ def _by_itself(stack: ExitStack, strategy: Strategy, scope: Scope, new: Credenti
         tried[one.password] = label
         opener = Opener(one.username, one.password, version=one.version)
         try:
-            session = stack.enter_context(_session(scope, opener, new.username))
+            session = stack.enter_context(locked(scope.secrets, scope.endpoint, opener, new.username))
         except LoginRefused as no:
             if no.login.verdict is not Verdict.REFUSED:
                 raise
@@ -86,10 +86,6 @@ def _by_itself(stack: ExitStack, strategy: Strategy, scope: Scope, new: Credenti
     raise Refused(
         Reason.LOGIN_FAILED, f"{scope.endpoint.address} refuses {new.username!r} with the password of {', '.join(tried.values())}"
     )
-
-
-def _session(scope: Scope, opener: Opener, lock: str) -> AbstractContextManager[Session]:
-    return locked(scope.secrets, scope.endpoint, opener, lock)
 
 
 def _passwords(scope: Scope, new: Credential) -> Iterator[tuple[str, Credential]]:
