@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from bench.ways import methods, refusals, specs
 from bench.ways.ground import Ground
 from bench.ways.plan import Amount, Cell
-from bench.ways.shop import DEPLOYMENTS, PATIENCE, Shop, shop
+from bench.ways.shop import PATIENCE, Shop, shop
 from bench.ways.specs import NAME, Names
 from bench.ways.told import Played, Told
-from rotated_rds.model.spec import Method
-from tests.bed.processes import BedError, until
-from tests.support.applications import applications
+from tests.bed.processes import BedError
 
 
 def play(ground: Ground, cell: Cell, amount: Amount) -> Told:
@@ -89,12 +87,6 @@ class Course:
         self.shop.expect_logins()
 
     def _rest(self) -> None:
-        """What was asked for is done, and all log in.
-
-        Where a request waits for nobody, the next one is made when the Pods before are gone, as a person would.
-        """
+        """What was asked for is done, and all log in."""
         methods.expect_done(self.shop, self.cell)
         self.shop.expect_logins()
-        if self.cell.promised and self.cell.method is not Method.OPERATOR:
-            wanted = sum(DEPLOYMENTS.values())
-            until("the Pods before are gone", lambda: len(applications(self.ground.bed, self.cell.name)) == wanted)

@@ -39,9 +39,7 @@ def _privilege(ground: Ground, cell: Cell, database: Facts, names: Names) -> Non
     elif cell.strategy is Strategy.DUAL_PASSWORD and cell.engine is Engine.MYSQL:
         may_keep_two(database, names.user)
     if cell.method is Method.LAMBDA:
-        kind = "alternating" if cell.strategy is Strategy.ALTERNATING_USERS else "ours"
-        more = {"environment": {"ROTATED_RDS_CA_FILE": str(database["ca"])}} if kind == "ours" else {}
-        ground.aws.control.function(names.function, kind, pause=0, **more)
+        ground.aws.control.function(names.function, "ours", pause=0, environment={"ROTATED_RDS_CA_FILE": str(database["ca"])})
 
 
 def _value(database: Facts, user: str, password: str) -> str:
@@ -52,7 +50,7 @@ def _value(database: Facts, user: str, password: str) -> str:
 def rotate(ground: Ground, shop: Shop, cell: Cell, names: Names) -> None:
     """Ask for a new password; External: make one by hand, in the database and in AWS. Returns at once."""
     if cell.method is not Method.EXTERNAL:
-        shop.cluster.annotate(NAME, **{_word(cell): secrets.token_hex(6)})
+        shop.cluster.annotate(NAME, rotate=secrets.token_hex(6))
         return
     database, password = ground.bed.facts()[cell.engine], f"by-hand-{secrets.token_hex(8)}-A1"
     set_password(database, names.user, password)
@@ -63,13 +61,7 @@ def expect_done(shop: Shop, cell: Cell) -> None:
     """The newest request was carried out. BedError, in the operator's own words, when it was not."""
     if cell.method is Method.EXTERNAL:
         return
-    word = _word(cell).replace("_", "-")
-    asked = shop.cluster.resource(NAME)["metadata"]["annotations"][f"rotated-rds.io/{word}"]
-    answer = shop.cluster.expect_request(NAME, word, asked, seconds=PATIENCE)
+    asked = shop.cluster.resource(NAME)["metadata"]["annotations"]["rotated-rds.io/rotate"]
+    answer = shop.cluster.expect_request(NAME, "rotate", asked, seconds=PATIENCE)
     if answer["result"] != "Done":
-        raise BedError(f"{word}: {answer['result']}: {answer.get('message', '')}")
-
-
-def _word(cell: Cell) -> str:
-    """`rotate` would wait for the default gracePeriod of ten minutes, which only method Operator lets one set."""
-    return "force_rotate" if cell.promised and cell.method is not Method.OPERATOR else "rotate"
+        raise BedError(f"rotate: {answer['result']}: {answer.get('message', '')}")

@@ -45,7 +45,8 @@ def resource(cell: Cell, database: Facts, names: Names) -> Json:
         whole = a_follower(cell.name, NAME, database, names.secret)
         whole["spec"]["rotation"] |= strategy
         return whole
-    spec: Json = {"rotation": {**strategy, **_method(cell, names)}, "restarts": restarts}
+    grace = {"gracePeriod": NO_GRACE} if cell.promised else {}
+    spec: Json = {"rotation": {**strategy, **grace, **_method(cell, names)}, "restarts": restarts}
     if cell.method is Method.RDS_MANAGED:
         spec |= {"user": None, "database": {"host": None, "engine": None, "port": None, "instance": names.instance}}
     elif needs_admin(cell):
@@ -62,4 +63,4 @@ def _method(cell: Cell, names: Names) -> Json:
         case Method.RDS_MANAGED:
             return {"method": "RDSManaged", "immediately": None}
         case _:
-            return {"gracePeriod": NO_GRACE} if cell.strategy.keeps_the_old else {}
+            return {}
