@@ -18,6 +18,7 @@ from tests.bed.paths import REPO
 from tests.support import walkthrough
 from tests.support.aws import Aws
 from tests.support.databases import can_log_in, new_user
+from tests.support.nursery import shortened
 from tests.support.operators import Operator, running
 from tests.support.releases import install
 from tests.support.resources import Cluster, merged
@@ -96,7 +97,7 @@ def shop(bed: Bed, api: Api, kubectl: Kubectl, aws: Facts, postgres: Facts, name
     new_user(postgres, user, FIRST)
     cluster = Cluster(api, namespace)
     cluster.given_secret("orders-first-password", {"password": FIRST})
-    with running(Operator(bed, ours, (namespace,), environment={"ROTATED_RDS_STACK_ROLE": "stacks"})):
+    with running(Operator(bed, ours, (namespace,), environment={"ROTATED_RDS_STACK_ROLE": "stacks", **shortened(hosted__LIST_LAGS=1)})):
         yield Shop(cluster, kubectl, ours, postgres, user)
 
 

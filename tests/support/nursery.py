@@ -19,14 +19,20 @@ from tests.bed.paths import REPO
 from tests.bed.processes import Processes, Recorded, started_at, until
 
 OPERATOR = ["-m", "rotated_rds", "run"]
+_SECONDS = "NURSERY_SECONDS"
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+def shortened(**seconds: float) -> dict[str, str]:
+    """The environment of a fork that waits so many seconds instead: `hosted__LIST_LAGS=1` sets LIST_LAGS of acts/hosted.py."""
+    return {_SECONDS: json.dumps(seconds)}
 
 
 class Nursery(Processes):
     """Starts a bed's processes; an operator is forked from one that has imported all.
 
     It is a session of its own, which kill -9 ends as any other. No fork outlives the process that asked for it.
-    NURSERY_SECONDS in its environment (JSON, `module:NAME` → seconds) shortens a wait that is written in the code.
+    What `shortened` gives, in its environment, shortens waits that are written in the code.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -97,9 +103,9 @@ def _operate(environment: dict[str, str], log: Path) -> None:
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for ours, theirs in ((nothing, 0), (out, 1), (out, 2)):
         os.dup2(ours, theirs)
-    for place, seconds in json.loads(environment.pop("NURSERY_SECONDS", "{}")).items():
-        room, _, name = place.partition(":")
-        setattr(importlib.import_module(room), name, timedelta(seconds=seconds))
+    for place, seconds in json.loads(environment.pop(_SECONDS, "{}")).items():
+        room, _, name = place.partition("__")
+        setattr(importlib.import_module(f"rotated_rds.acts.{room}"), name, timedelta(seconds=seconds))
     implementation = os.environ["PSYCOPG_IMPL"]
     os.environ.clear()
     os.environ.update(environment, PSYCOPG_IMPL=implementation)

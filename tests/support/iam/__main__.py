@@ -9,6 +9,7 @@ from tests.bed.api import Api
 from tests.bed.kubeconfig import admin_kubeconfig
 from tests.support.iam.journeys import JOURNEYS, travel
 from tests.support.iam.report import Report
+from tests.support.nursery import nursery
 
 
 def main(words: Sequence[str]) -> int:
@@ -17,13 +18,14 @@ def main(words: Sequence[str]) -> int:
     try:
         bed = session.need(["kubernetes", "postgres", "aws"])
         api = Api(admin_kubeconfig(bed))
-        for name in words or JOURNEYS:
-            namespace = f"iam-{secrets.token_hex(4)}"
-            api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-            for report in travel(name, bed, api, namespace, bed.facts()["postgres"], bed.facts()["aws"]):
-                reports.append(report)
-                print("\n".join(report.lines()), end="\n\n", flush=True)
-            api.call("DELETE", f"/api/v1/namespaces/{namespace}")
+        with nursery(bed) as forking:
+            for name in words or JOURNEYS:
+                namespace = f"iam-{secrets.token_hex(4)}"
+                api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+                for report in travel(name, forking, api, namespace, bed.facts()["postgres"], bed.facts()["aws"]):
+                    reports.append(report)
+                    print("\n".join(report.lines()), end="\n\n", flush=True)
+                api.call("DELETE", f"/api/v1/namespaces/{namespace}")
     finally:
         session.close()
     exact = sum(report.exact for report in reports)

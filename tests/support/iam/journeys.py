@@ -16,6 +16,7 @@ from tests.support.aws import Aws, Queue
 from tests.support.databases import new_user
 from tests.support.iam.report import Report, checks_of
 from tests.support.masters import Managed
+from tests.support.nursery import shortened
 from tests.support.operators import Operator, running
 from tests.support.resources import Cluster, Json, a_resource, merged
 from tests.support.stage import a_follower
@@ -300,7 +301,7 @@ def hosted(one: Journey) -> list[Report]:
     def rotation(subnet: str) -> Json:
         return {"hostedLambda": {"functionName": name, "vpcSubnetIds": [subnet], "vpcSecurityGroupIds": ["sg-1"]}}
 
-    with running(one.operator(ROTATED_RDS_STACK_ROLE=role)):
+    with running(one.operator(ROTATED_RDS_STACK_ROLE=role, **shortened(hosted__LIST_LAGS=1))):
         one.given("made", user, database=one.instance(), secret={"kmsKeyId": one.keys[0]}, rotation=rotation("subnet-bad"))
         one.cluster.expect_condition("made", "RotationReady", "False", "StackFailed", seconds=60)
         for subnet in ("subnet-1", "subnet-2", "subnet-1"):  # the third change set has the name of the first

@@ -13,6 +13,7 @@ from tests.bed.processes import until
 from tests.support.aws import Aws
 from tests.support.databases import new_master, through
 from tests.support.dual import may_keep_two
+from tests.support.nursery import shortened
 from tests.support.operators import Operator
 from tests.support.releases import identity, install
 from tests.support.resources import Cluster, Json, a_resource
@@ -27,13 +28,7 @@ _SETTINGS = {
     "ROTATED_RDS_SWEEP_INTERVAL": "24h",
     "ROTATED_RDS_WORKERS": "2",
     # The quarter of an hour of a stopped function, and the minutes until something that could not be is looked at again.
-    "NURSERY_SECONDS": json.dumps(
-        {
-            "rotated_rds.acts.handover:FUNCTION_RUNS": 0.3,
-            "rotated_rds.acts.handover:LOOK_AGAIN": 0.1,
-            "rotated_rds.acts.retained:_AGAIN": 0.5,
-        }
-    ),
+    **shortened(handover__FUNCTION_RUNS=0.3, handover__LOOK_AGAIN=0.1, retained___AGAIN=0.5),
 }
 
 
