@@ -21,6 +21,7 @@ from tests.bed.processes import BedError
 from tests.bed.progress import Say, elapsing, say
 
 KUBERNETES, ETCD, KWOK, HELM, CONTAINERD, PAUSE = "1.36.3", "3.6.13", "0.8.0", "4.3.1", "2.4.2", "1"
+TFLINT = "0.64.0"
 ARGO_ROLLOUTS = "1.10.1"  # the newest that builds with the pinned go
 _STRIP = "-s -w"
 _PAUSE = Path(__file__).parent / "node" / "pause.go"
@@ -105,6 +106,12 @@ def _containerd(bench: Bench) -> None:
     _own_folder(module, CONTAINERD, bench, linker=linker, flags=["-tags", "no_btrfs no_devmapper no_zfs"])
 
 
+def _tflint(bench: Bench) -> None:
+    """Holds the rules for Terraform's language; those for AWS's arguments are a program of their own, which no module gives."""
+    module = "github.com/terraform-linters/tflint"
+    bench.build_required(module, f"require {module} v{TFLINT}\n")
+
+
 def _pause(bench: Bench) -> None:
     """Ours: the process that keeps a Pod's namespaces, and a node's."""
     shutil.copyfile(_PAUSE, bench.scratch / "main.go")
@@ -136,7 +143,7 @@ def _kubernetes_program(command: str) -> Program:
 
 NODE = ("kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "pause")
 """What only a real node needs."""
-ON_REQUEST = ("rollouts-controller", "argodiff")
+ON_REQUEST = ("rollouts-controller", "argodiff", "tflint")
 """What takes too long to build for everybody; tests do without where it is not there, and say so."""
 
 PROGRAMS: dict[str, Program] = {
@@ -157,6 +164,7 @@ PROGRAMS: dict[str, Program] = {
         Program("containerd-shim-runc-v2", CONTAINERD, _containerd),
         Program("ctr", CONTAINERD, _containerd),
         Program("pause", PAUSE, _pause),
+        Program("tflint", TFLINT, _tflint),
         _our_program("kstatus"),
         _our_program("argolua"),
         _our_program("argodiff"),

@@ -11,6 +11,7 @@ import pytest
 
 from rotated_rds.model.iam import METHODS, policy
 from rotated_rds.model.policies import Request, Site, by_prefix
+from tests.bed import build
 from tests.bed.paths import REPO
 from tests.contract.aws_setup import BLOCKS, CLOUDFORMATION, OPTIONAL, written
 
@@ -87,7 +88,16 @@ def test_both_set_their_queues_alike(name: str) -> None:
     assert numbers(name, CLOUDFORMATION.read_text()) == numbers(NUMBERS[name], TERRAFORM["main.tf"]) != []
 
 
-# Terraform's module is read by a parser of its language; no provider is at hand that would plan it
+@pytest.mark.skipif(bool(build.missing(["tflint"])), reason="NOT RUN: tflint is not built: python -m tests.bed.build tflint")
+def test_tflint_finds_nothing_by_any_of_its_rules(tmp_path: Path) -> None:
+    rules = tmp_path / "all.hcl"
+    rules.write_text('plugin "terraform" {\n  enabled = true\n  preset  = "all"\n}\n')
+    linter = [build.program("tflint"), f"--chdir={FOLDER}", f"--config={rules}", "--no-color"]
+    done = subprocess.run(linter, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+# Terraform's module is read by a parser of its language as well; no provider is at hand that would plan it
 
 DATA = {
     "data.aws_partition.current.partition": "aws",
