@@ -10,7 +10,8 @@ from rotated_rds.acts.view import Pass
 from rotated_rds.clients.databases import LoginRefused, Session
 from rotated_rds.model import dual, holds, leaving
 from rotated_rds.model.alternating import Pair, is_alternating
-from rotated_rds.model.database import Endpoint, Verdict
+from rotated_rds.model.credential import Credential
+from rotated_rds.model.database import Endpoint
 from rotated_rds.model.dual import PRIMARY
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.rollback import is_told
@@ -138,8 +139,10 @@ def _locked(one: Pass, endpoint: Endpoint, state: SecretState) -> Result[Current
 
 def _lock(one: Pass, endpoint: Endpoint, state: SecretState, session: Session, pair: Pair) -> str:
     """Under the base user's lock, with AWSCURRENT logging in: what became of the clone. Raises Refused, Unavailable."""
-    seen = one.secrets.describe(state.arn)
-    if seen is None or not retained.as_expected(one, seen, state) or not session.writer or not _logs_in(one, endpoint, seen):
+    version = state.current or ""
+    value = one.secrets.value(state.arn, version, CURRENT)
+    seen = retained.seen_unmoved(one, endpoint, state, session, Credential(version, value)) if value else None
+    if seen is None:
         raise Unavailable(
             Reason.UNAVAILABLE, f"{pair.clone!r} is locked when AWSCURRENT logs in and nobody moves the labels; looking again"
         )
@@ -162,13 +165,6 @@ def _check_power(session: Session, clone: str) -> None:
     except Refused as no:
         if no.reason is not Reason.ACCOUNT_UNUSABLE:
             raise
-
-
-def _logs_in(one: Pass, endpoint: Endpoint, seen: SecretState) -> bool:
-    value = one.secrets.value(seen.arn, seen.current or "", CURRENT)
-    if value is None:
-        return False
-    return one.world.logins.try_version(endpoint, seen.current or "", value.username, value.password, again=True).verdict is Verdict.OK
 
 
 # what status shows meanwhile

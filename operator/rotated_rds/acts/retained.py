@@ -68,10 +68,16 @@ def _end(one: Pass, endpoint: Endpoint, state: SecretState) -> bool:
     current = Credential(version, value)
     opener = _opener(one, endpoint, current)
     with locked(one.secrets, endpoint, opener, current.username) as session:
-        seen = one.secrets.describe(state.arn)
-        if seen is None or not as_expected(one, seen, state) or not session.writer or not _logs_in(one, endpoint, current):
-            return False
-        return _discard(one, endpoint, seen, current, session)
+        seen = seen_unmoved(one, endpoint, state, session, current)
+        return seen is not None and _discard(one, endpoint, seen, current, session)
+
+
+def seen_unmoved(one: Pass, endpoint: Endpoint, state: SecretState, session: Session, current: Credential) -> SecretState | None:
+    """The secret under the lock: still ours, AWSCURRENT where it was and logging in, nothing pending, on the writer; else None."""
+    seen = one.secrets.describe(state.arn)
+    if seen is None or (seen.owner, seen.current, seen.pending) != (one.world.owner(one.key), state.current, None):
+        return None
+    return seen if session.writer and _logs_in(one, endpoint, current) else None
 
 
 def _discard(one: Pass, endpoint: Endpoint, seen: SecretState, current: Credential, session: Session) -> bool:
@@ -93,11 +99,6 @@ def _is_second(one: Pass, seen: SecretState, current: Credential) -> bool:
     labelled = dual.other_primary(seen)
     value = one.secrets.value(seen.arn, labelled) if labelled else None
     return labelled is not None and dual.is_other(Credential(labelled, value) if value else None, current)
-
-
-def as_expected(one: Pass, seen: SecretState, state: SecretState) -> bool:
-    """Whether the secret is still ours and AWSCURRENT where it was, with nothing under AWSPENDING."""
-    return (seen.owner, seen.current, seen.pending) == (one.world.owner(one.key), state.current, None)
 
 
 def _logs_in(one: Pass, endpoint: Endpoint, current: Credential, *, again: bool = False) -> bool:
