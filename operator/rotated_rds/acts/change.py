@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rotated_rds.acts.admin import Opener, locked
-from rotated_rds.acts.way import Way
+from rotated_rds.acts.way import Way, require_writer
 from rotated_rds.clients.aws import WrongState
 from rotated_rds.clients.databases import LostAnswer, Session
 from rotated_rds.clients.logins import Logins
 from rotated_rds.clients.secretsmanager import SecretsManager
 from rotated_rds.model.credential import Credential
 from rotated_rds.model.database import Endpoint, Login, Verdict
-from rotated_rds.model.errors import Reason, Refused, Unavailable
+from rotated_rds.model.errors import Reason, Refused
 from rotated_rds.model.secret import PENDING, SecretState
 
 
@@ -68,8 +68,7 @@ def set_and_finish(change: Change, way: Way) -> Ended:
     with locked(change.secrets, change.endpoint, way.opener, way.lock) as session:
         if (moved := _moved_meanwhile(change)) is not None:
             return moved
-        if not session.writer:
-            raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the rotation waits for the writer")
+        require_writer(session, change.endpoint)
         return _store_and_set(change, session, way) if change.create else set_again(change, session, way)
 
 
@@ -215,8 +214,7 @@ def repair(change: Change, opener: Opener) -> Ended:
         state = change.secrets.describe(change.arn)
         if state is None or state.owner != change.owner or state.current != change.new.version:
             return Ended(End.LATER, Reason.UNAVAILABLE, "somebody else moved the secret's labels; looking again")
-        if not session.writer:
-            raise Unavailable(Reason.UNREACHABLE, f"{change.endpoint.address} is not a writer now; the repair waits for the writer")
+        require_writer(session, change.endpoint, "the repair")
         session.check(user)
         session.set_password(user, change.new.password, None if opener.admin else opener.password)
         change.logins.forget(change.new.version)

@@ -47,6 +47,12 @@ def require_other(opener: Opener, new: Credential) -> None:
         raise Unavailable(Reason.UNAVAILABLE, f"the password of {new.username!r} changed while we waited for its lock; looking again")
 
 
+def require_writer(session: Session, endpoint: Endpoint, what: str = "the rotation") -> None:
+    """A password is changed on the writer alone. Raises Unavailable."""
+    if not session.writer:
+        raise Unavailable(Reason.UNREACHABLE, f"{endpoint.address} is not a writer now; {what} waits for the writer")
+
+
 class Way(Protocol):
     """How one new password gets into the database, and out again. Each part runs in the one locked session."""
 

@@ -9,7 +9,7 @@ from rotated_rds.acts.admin import Opener, find_admin, locked, read_admin
 from rotated_rds.acts.alternating import OtherUser
 from rotated_rds.acts.dual import Beside
 from rotated_rds.acts.single import SinglePassword
-from rotated_rds.acts.way import Scope, Way
+from rotated_rds.acts.way import Scope, Way, require_writer
 from rotated_rds.clients.databases import LoginRefused, Session
 from rotated_rds.lambda_function.rules import MASTER_FIELD, master_of, pair_of
 from rotated_rds.model.credential import Credential, PasswordRules
@@ -27,8 +27,7 @@ def opened(strategy: Strategy, scope: Scope, new: Credential, rules: PasswordRul
     """
     with ExitStack() as stack:
         session, way = _by_administrator(stack, strategy, scope, new, rules) or _by_itself(stack, strategy, scope, new)
-        if not session.writer:
-            raise Unavailable(Reason.UNREACHABLE, f"{scope.endpoint.address} is not a writer now; the rotation waits for the writer")
+        require_writer(session, scope.endpoint)
         yield session, way
 
 
