@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from tests.bed.paths import REPO
+from tests.support.tables import print_or_write
 
 LIST = Path(__file__).with_name("safety.yaml")
 PAGE = REPO / "docs" / "safety.md"
@@ -101,11 +102,7 @@ def written(page: str) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    if "--write" in words:
-        PAGE.write_text(written(PAGE.read_text()))
-    else:
-        print(table(named="--tests" in words), end="")
-    return 0
+    return print_or_write(words, PAGE, lambda: table(named="--tests" in words), written)
 
 
 if __name__ == "__main__":

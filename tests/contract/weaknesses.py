@@ -12,6 +12,7 @@ import yaml
 
 from tests.bed.paths import REPO
 from tests.contract import safety
+from tests.support.tables import print_or_write
 
 LIST = Path(__file__).with_name("weaknesses.yaml")
 PAGE = REPO / "docs" / "weaknesses.md"
@@ -55,11 +56,7 @@ def written(page: str) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    if "--write" in words:
-        PAGE.write_text(written(PAGE.read_text()))
-    else:
-        print(table(), end="")
-    return 0
+    return print_or_write(words, PAGE, table, written)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import yaml
 from rotated_rds.model.resource_policy import same
 from tests.bed.paths import REPO
 from tests.support.aws import Aws
+from tests.support.tables import print_or_write
 
 Json = dict[str, Any]
 
@@ -240,11 +241,7 @@ def written(page: str) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    if "--write" in words:
-        PAGE.write_text(written(PAGE.read_text()))
-    else:
-        print(table(), end="")
-    return 0
+    return print_or_write(words, PAGE, table, written)
 
 
 if __name__ == "__main__":
