@@ -93,10 +93,10 @@ def test_B5_a_refusal_while_a_younger_AWSPENDING_stands_is_a_rotation_under_way(
 
 def test_B5_no_rotation_of_the_clock_begins_on_a_credential_that_is_refused(scene: Scene) -> None:
     """The user could not change its own password; and somebody may have locked a leaked one out on purpose (E3)."""
-    scene.given_ready(rotation={"schedule": "rate(4 hours)", "window": "2h"})
+    scene.given_ready(rotation={"schedule": "rate(4 hours)", "window": "4h"})
     before = scene.current()
     set_password(scene.database, scene.user, SECOND)
-    scene.later(hours=7)
+    scene.later(hours=6, minutes=31)  # the second half of the first window, however late in its hour the resource was made
     status = scene.settle()
     assert reason(status, Kind.ROTATION_READY) == "False LoginFailed"
     assert verified(status) == "False LoginFailed"
