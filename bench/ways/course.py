@@ -1,6 +1,8 @@
 """A cell from its beginning to its end."""
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.ways import methods, refusals, specs
@@ -64,27 +66,35 @@ class Course:
         methods.rotate(self.ground, self.shop, self.cell, self.names)
 
     def _halt(self) -> None:
-        """One more rotation, whose first new Pod finds no node; then it finds one."""
-        self.ground.take_pods(on=False)
-        try:
-            self._ask()
-            self.shop.cluster.expect_condition(NAME, "WorkloadsCurrent", "False", "Halted", seconds=PATIENCE)
+        """One more rotation, which is halted, and goes on."""
+        with self._halted():
             self.halted = True
             self.shop.expect_logins()
-        finally:
-            self.ground.take_pods(on=True)
         self.shop.cluster.expect_ready(NAME, PATIENCE)
         self._rest()
 
     def _go_back(self) -> None:
-        """The last rotation is taken back. Ready stays False until the next one: somebody wanted that password away."""
-        before = self.shop.cluster.content(NAME)
-        self.shop.expect_rolled(lambda: self.shop.cluster.annotate(NAME, rollback="back"), "WorkloadsCurrent")
-        answer = self.shop.cluster.expect_request(NAME, "rollback", "back", PATIENCE)
-        if answer["result"] != "Done" or self.shop.cluster.content(NAME) == before:
-            raise BedError(f"rollback: {answer['result']}: {answer.get('message', '')}")
+        """One more rotation, which is halted and taken back. Ready stays False until the next one: somebody wanted that password away."""
+        cluster, before = self.shop.cluster, self.shop.cluster.content(NAME)
+        with self._halted():  # until it has ended the password before is kept, whatever the grace
+            cluster.annotate(NAME, rollback="back")
+            answer = cluster.expect_request(NAME, "rollback", "back", PATIENCE)
+            if answer["result"] != "Done" or cluster.content(NAME) != before:
+                raise BedError(f"rollback: {answer['result']}: {answer.get('message', '')}")
+        cluster.expect_condition(NAME, "WorkloadsCurrent", "True", seconds=PATIENCE)
         self.back = True
         self.shop.expect_logins()
+
+    @contextmanager
+    def _halted(self) -> Generator[None]:
+        """A rotation whose first new Pod finds no node; at the end it finds one."""
+        self.ground.take_pods(on=False)
+        try:
+            self._ask()
+            self.shop.cluster.expect_condition(NAME, "WorkloadsCurrent", "False", "Halted", seconds=PATIENCE)
+            yield
+        finally:
+            self.ground.take_pods(on=True)
 
     def _rest(self) -> None:
         """What was asked for is done, and all log in."""
