@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rotated_rds.model.alternating import clone_of
 from rotated_rds.model.dual import PRIMARY
+from rotated_rds.model.leaving import home_cause
 from rotated_rds.model.resource import read_resource
 from rotated_rds.model.secret import token
+from rotated_rds.model.spec import Strategy
 from rotated_rds.model.status import Kind, Status
+from tests.support.alternating import is_locked
 from tests.support.databases import can_log_in
 from tests.support.walk.lane import Lane
 
@@ -75,20 +79,32 @@ def is_rolled_back(lane: Lane, name: str, request: str) -> bool:
 
 
 def is_left(lane: Lane, name: str) -> bool:
-    """DualPassword is left: Ready of the spec as it is now, and AWS knows no primary password any more."""
+    """The strategy before is left: Ready of the spec as it is now, and SingleUser in force."""
     body = lane.body(name)
-    ready = read_resource(body)[1].condition(Kind.READY)
-    labels = lane.eye.secretsmanager().describe_secret(SecretId=lane.secret(name))["VersionIdsToStages"].values()
+    status = read_resource(body)[1]
+    ready = status.condition(Kind.READY)
     fresh = ready is not None and ready.observed_generation == body["metadata"]["generation"]
-    return fresh and at_rest(lane, name, None) and all(PRIMARY not in held for held in labels)
+    return fresh and at_rest(lane, name, None) and status.rotation.strategy == Strategy.SINGLE_USER
 
 
-def check_left(lane: Lane, name: str, before: Seen) -> None:
-    """The one password is AWSCURRENT's; nothing was stored."""
+def check_one_password(lane: Lane, name: str, before: Seen) -> None:
+    """The one password is AWSCURRENT's, and AWS knows of no other; nothing was stored."""
     now = look(lane, name)
     assert (now.current, now.versions) == (before.current, before.versions), "a password was stored, or AWSCURRENT moved"
     assert before.previous is not None
     assert not can_log_in(lane.database, *before.previous), "the password before lives for ever (E4)"
+    labels = lane.eye.secretsmanager().describe_secret(SecretId=lane.secret(name))["VersionIdsToStages"].values()
+    assert all(PRIMARY not in held for held in labels), "AWS is told of a second password (D2)"
+    check_rest(lane, name, now)
+
+
+def check_one_user(lane: Lane, name: str, before: Seen) -> None:
+    """One more rotation has led from the clone to the base user, and the clone is locked."""
+    now = look(lane, name)
+    assert (before.username, now.username) == (clone_of(lane.user(name)), lane.user(name)), "AWSCURRENT is not of the user that stays"
+    assert now.current == token(now.arn, home_cause(before.current), 0), "AWSCURRENT is not the one version of the way home (A1)"
+    assert now.versions - before.versions == {now.current}, "more than one password was stored (A1)"
+    assert is_locked(lane.database, before.username, before.password), "the clone logs in for ever (E4)"
     check_rest(lane, name, now)
 
 

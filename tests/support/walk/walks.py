@@ -9,7 +9,8 @@ from tests.bed.bed import Bed
 from tests.support.walk.claims import (
     at_rest,
     check_created,
-    check_left,
+    check_one_password,
+    check_one_user,
     check_rolled_back,
     check_rotated,
     is_left,
@@ -32,6 +33,7 @@ class What(StrEnum):
     ROLLBACK = "rollback"  # by request, of a rotation between two passwords
     ROLLBACK_ALTERNATING = "rollback-alternating"  # likewise, between two users
     ONE_PASSWORD = "to-one-password"  # a change of strategy: DualPassword is left while both passwords log in
+    ONE_USER = "to-one-user"  # likewise: AlternatingUsers is left while AWSCURRENT is the clone's
     TO_OPERATOR = "to-operator"  # a change of method: from a function of AWS's that failed
     TO_LAMBDA = "to-lambda"  # likewise, to a function of AWS's
     GIVEN = "creation"  # of a resource whose first password is given
@@ -75,8 +77,8 @@ class Walk:
         one.given_user("db")
         if self.kind == "api":
             one.cluster.given_deployment("app", "db")
-        grace = "0s" if what in (What.ALTERNATING, What.DUAL) else "10m"
-        if what in (What.ALTERNATING, What.ROLLBACK_ALTERNATING):
+        grace = "0s" if what in (What.ALTERNATING, What.DUAL, What.ONE_USER) else "10m"
+        if what in (What.ALTERNATING, What.ROLLBACK_ALTERNATING, What.ONE_USER):
             one.given_alternating("db", grace)
         elif what is What.ROTATION:
             one.given_resource("db")
@@ -86,8 +88,8 @@ class Walk:
         match what:
             case What.ROLLBACK | What.ROLLBACK_ALTERNATING:
                 return lambda n: _roll_back(one, trap, self.how, n)
-            case What.ONE_PASSWORD:
-                return lambda n: _leave_dual(one, trap, self.how, n)
+            case What.ONE_PASSWORD | What.ONE_USER:
+                return lambda n: _leave(one, trap, self.how, n, what)
             case _:
                 return lambda n: _rotate(one, trap, self.how, n, what)
 
@@ -128,17 +130,18 @@ def _roll_back(one: Lane, trap: Trap, how: How, n: int, name: str = "db") -> boo
     return sprung
 
 
-def _leave_dual(one: Lane, trap: Trap, how: How, n: int, name: str = "db") -> bool:
-    """One rotation in peace, and its strategy left for SingleUser, struck at its n-th call; then back to two passwords."""
-    point = f"{trap.kind} {how} {n}"
+def _leave(one: Lane, trap: Trap, how: How, n: int, what: What, name: str = "db") -> bool:
+    """One rotation in peace, and its strategy left for SingleUser, struck at its n-th call; then back to that strategy."""
+    point, rotation = f"{trap.kind} {how} {n}", one.body(name)["spec"]["rotation"]
     _rotate_in_peace(one, name, f"for {point}")
     before = look(one, name)
     trap.lay(how, n, one.secret(name))
     one.cluster.change(name, rotation={"strategy": "SingleUser", "gracePeriod": "0s"})
     sprung = struck(one, trap, how, lambda: is_left(one, name), point, always=keeps(one, name))
     reach(one, name, f"{point}: left", lambda: is_left(one, name))
-    tell(point, lambda: check_left(one, name, before))
-    one.cluster.change(name, rotation={"strategy": "DualPassword", "gracePeriod": "10m"})
+    check = check_one_user if what is What.ONE_USER else check_one_password
+    tell(point, lambda: check(one, name, before))
+    one.cluster.change(name, rotation=rotation)
     return sprung
 
 
