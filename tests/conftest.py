@@ -5,7 +5,6 @@ A test asks by naming a part's fixture: `kubernetes`, `postgres`, `mariadb`, `my
 """
 
 import contextlib
-import os
 import secrets
 from collections.abc import Callable, Generator
 from typing import cast
@@ -19,7 +18,6 @@ from tests.bed.kubeconfig import admin_kubeconfig
 from tests.bed.kubectl import Kubectl
 from tests.bed.node.able import NOT_RUN
 from tests.bed.parts import PARTS
-from tests.bed.pki import Authority
 from tests.support.nursery import nursery
 
 _ASKED = pytest.StashKey[list[str]]()
@@ -65,8 +63,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def bed(pytestconfig: pytest.Config) -> Generator[Bed]:
     """The session's bed, with all parts that the chosen tests ask for; a worker forks its operators from one that has imported all."""
     ours = sessions.need(pytestconfig.stash[_ASKED])
-    # libpq reads all of the machine's own CAs for each login, 20 ms: another's one stands for them.
-    os.environ["SSL_CERT_FILE"] = str(Authority(ours.folder / f"pki-elsewhere-{os.getpid()}").ca.certificate)
+    sessions.trust_little(ours)
     with nursery(ours) as forking:
         yield forking
 

@@ -11,6 +11,7 @@ from tests.bed import paths
 from tests.bed.bed import Bed, exists, held, names
 from tests.bed.locks import take
 from tests.bed.parts import bring_up
+from tests.bed.pki import Authority
 from tests.bed.processes import BedError
 
 _NAME, _SESSION = "ROTATED_RDS_TEST_BED", "ROTATED_RDS_TEST_SESSION"
@@ -48,6 +49,11 @@ def need(wanted: Iterable[str]) -> Bed:
             failure.write_text(str(error))
             raise
     return bed
+
+
+def trust_little(bed: Bed) -> None:
+    """One CA, which has signed nothing, stands for the machine's own: libpq reads all of them for each login, 20 ms."""
+    os.environ["SSL_CERT_FILE"] = str(Authority(bed.folder / f"pki-elsewhere-{os.getpid()}").ca.certificate)
 
 
 def close() -> None:

@@ -58,6 +58,7 @@ class Operator:
         settings = {
             "KUBECONFIG": str(kubeconfig),
             "PYTHONPATH": str(REPO / "operator"),
+            "TMPDIR": str(folder),  # one that is killed cleans nothing up
             "ROTATED_RDS_NAMESPACES": ",".join(self.namespaces),
             "ROTATED_RDS_CLUSTER": "bed",
             "ROTATED_RDS_RELEASE": self.release,

@@ -2,22 +2,22 @@
 
 import hashlib
 import ssl
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rotated_rds.model.errors import Reason, Refused
 
 
 class CaFiles:
-    """Bundles in a folder of the process's own, by the digest of their content.
+    """Bundles in a folder of the process's own, by the digest of their content; it is removed with this.
 
     extra: PEM files (the image's RDS bundle, the setting --ca-file) that are trusted beside the system's CAs.
     """
 
     def __init__(self, extra: Sequence[Path]) -> None:
         self._extra = extra
-        self._folder = Path(tempfile.mkdtemp(prefix="rotated-rds-ca-"))
+        self._folder = TemporaryDirectory(prefix="rotated-rds-ca-")
         self._default: str | None = None
 
     def default(self) -> str | None:
@@ -37,7 +37,7 @@ class CaFiles:
         return self._file(pem)
 
     def _file(self, text: str) -> str:
-        path = self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.pem"
+        path = Path(self._folder.name) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.pem"
         if not path.exists():
             path.write_text(text)
         return str(path)
