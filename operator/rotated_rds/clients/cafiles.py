@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rotated_rds.clients.tls import system_bundle
 from rotated_rds.model.errors import Reason, Refused
 
 
@@ -23,7 +24,7 @@ class CaFiles:
     def default(self) -> str | None:
         """The system's CAs and the extra files as one bundle; None where there is nothing at all."""
         if self._default is None:
-            system = ssl.get_default_verify_paths().cafile
+            system = system_bundle()
             texts = [path.read_text() for path in (*([Path(system)] if system else []), *self._extra) if path.exists()]
             self._default = self._file("\n".join(texts)) if texts else ""
         return self._default or None

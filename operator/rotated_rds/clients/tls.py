@@ -13,10 +13,13 @@ NOWHERE = "/dev/null/none"  # a path that cannot exist: libpq reads its default 
 
 def ca_file(tls: Tls) -> str:
     """Name the PEM bundle to trust: the endpoint's own, else the system's; a path that cannot exist where there is neither."""
-    if tls.ca_file:
-        return tls.ca_file
+    return tls.ca_file or system_bundle() or NOWHERE
+
+
+def system_bundle() -> str | None:
+    """Where the machine keeps its CAs as one file; None where it keeps none."""
     candidates = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_SYSTEM)
-    return next((path for path in candidates if path and os.path.exists(path)), NOWHERE)  # noqa: PTH110  a str either way
+    return next((path for path in candidates if path and os.path.exists(path)), None)  # noqa: PTH110  a str either way
 
 
 def context(tls: Tls) -> ssl.SSLContext | None:
