@@ -31,6 +31,7 @@ from rotated_rds.lambda_function.ways import opened
 from rotated_rds.model import alternating
 from rotated_rds.model.credential import Credential, SecretValue, generate
 from rotated_rds.model.database import Endpoint, Login, Verdict
+from rotated_rds.model.denial import Caller
 from rotated_rds.model.errors import Problem, Reason, Refused, Unavailable
 from rotated_rds.model.secret import CURRENT, PENDING, SecretState
 from rotated_rds.model.spec import Strategy
@@ -71,7 +72,7 @@ def _carry_out(asked: Asked) -> str:
 @cache
 def _aws(region: str) -> Aws:
     """One session as long as Lambda keeps this container. No Lease stands behind it: the database's lock and AWS's labels do."""
-    return AwsSessions(lambda _seconds: None).of(AwsIdentity(region=region))
+    return AwsSessions(lambda _seconds: None, caller=Caller.FUNCTION).of(AwsIdentity(region=region))
 
 
 def _state(secrets: SecretsManager, asked: Asked) -> SecretState:

@@ -15,7 +15,7 @@ from botocore.session import Session as CoreSession
 from botocore.session import get_session
 
 from rotated_rds import metrics
-from rotated_rds.model.denial import explain
+from rotated_rds.model.denial import Caller, explain
 from rotated_rds.model.errors import Reason, Refused, Unavailable
 from rotated_rds.model.resource import Key
 
@@ -93,7 +93,7 @@ class AwsIdentity:
         return cls(region, role_arn, external_id, tags)
 
 
-def translate(error: ClientError, operation: str) -> Exception:
+def translate(error: ClientError, operation: str, caller: Caller) -> Exception:
     """AWS's error code → ours. The texts are AWS's own and hold no value; validation texts are left out all the same."""
     answer = cast("Mapping[str, Mapping[str, str]]", error.response).get("Error", {})
     code = answer.get("Code", "Unknown")
@@ -102,7 +102,7 @@ def translate(error: ClientError, operation: str) -> Exception:
     if code in ("ResourceExistsException", "AlreadyExistsException"):
         return Exists(code)
     if code in _DENIED:
-        return Refused(Reason.ACCESS_DENIED, explain(operation, code, answer.get("Message", "")))
+        return Refused(Reason.ACCESS_DENIED, explain(operation, code, answer.get("Message", ""), caller))
     if code == "InvalidRequestException":
         return WrongState(Reason.INVALID_PARAMETER, f"AWS refuses {operation} in the secret's state ({code})")
     if code in _INVALID or code == "LimitExceededException":
@@ -127,6 +127,7 @@ class Aws:
     session: boto3.Session
     region: str | None
     fence: Callable[[float], None]
+    caller: Caller = Caller.OPERATOR
     _answers: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     _clients: dict[tuple[str, str], BaseClient] = field(default_factory=dict[tuple[str, str], BaseClient])
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -170,7 +171,7 @@ class Aws:
             return cast("Mapping[str, Any]", getattr(client, operation)(**parameters))
         except ClientError as error:
             code = str(cast("Mapping[str, Mapping[str, str]]", error.response).get("Error", {}).get("Code", "Unknown"))
-            raise translate(error, operation) from None
+            raise translate(error, operation, self.caller) from None
         except NoCredentialsError:
             code = "NoCredentials"
             raise Refused(Reason.ACCESS_DENIED, NO_CREDENTIALS) from None
@@ -192,8 +193,9 @@ def _session() -> CoreSession:
 class AwsSessions:
     """All identities' clients over one botocore loader: a second Session costs 8 MiB, a second client 0.2 (KOPF.md 8)."""
 
-    def __init__(self, fence: Callable[[float], None], core: CoreSession | None = None) -> None:
+    def __init__(self, fence: Callable[[float], None], core: CoreSession | None = None, caller: Caller = Caller.OPERATOR) -> None:
         self._fence = fence
+        self._caller = caller
         self._core = core or _session()
         self._known: dict[AwsIdentity, Aws] = {}
         self._lock = threading.Lock()
@@ -214,7 +216,9 @@ class AwsSessions:
         with self._lock:
             if identity not in self._known:
                 core = self._assumed(identity) if identity.role_arn else self._core
-                self._known[identity] = Aws(boto3.Session(botocore_session=core), identity.region or self.own_region, self._fence)
+                self._known[identity] = Aws(
+                    boto3.Session(botocore_session=core), identity.region or self.own_region, self._fence, self._caller
+                )
             return self._known[identity]
 
     def _assumed(self, identity: AwsIdentity) -> CoreSession:

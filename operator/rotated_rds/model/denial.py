@@ -1,6 +1,7 @@
 """AWS's refusals → the action and resource that are missing, and the mend. Of AWS's own text nothing else is passed on."""
 
 import re
+from enum import Enum
 
 from rotated_rds.model.iam import RIGHTS
 
@@ -13,7 +14,6 @@ _CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
 )
 _SPELLED = {right.action.lower(): right.action for right in RIGHTS}  # SQS writes its actions in small letters
-_PRINT = "`rotated-rds policy` prints all that the operator needs"
 _TRUST = {
     "sts:AssumeRole": "allow it in the operator's IAM policy and in that role's trust policy (spec.aws.roleArn, .externalId)",
     "sts:TagSession": "allow it in the operator's IAM policy and in that role's trust policy",
@@ -21,29 +21,42 @@ _TRUST = {
 }
 
 
-def explain(operation: str, code: str, message: str) -> str:
+class Caller(Enum):
+    """Whose rights are missing: its name, where it has its role from, and what prints what it needs."""
+
+    OPERATOR = ("the operator", "its ServiceAccount's role", "`rotated-rds policy` prints all that the operator needs")
+    FUNCTION = ("the function", "its role", "`rotated-rds policy --method Function` prints all that it needs")
+
+    def __init__(self, called: str, role: str, prints: str) -> None:
+        self.credentials = f"{called}'s credentials"
+        self.policy = f"{called}'s IAM policy"
+        self.role = role
+        self.prints = prints
+
+
+def explain(operation: str, code: str, message: str, caller: Caller = Caller.OPERATOR) -> str:
     """What AWS denies and what mends it. operation: what was called; code, message: AWS's answer."""
     if code in _CREDENTIALS:
-        return f"AWS does not accept the operator's credentials at {operation} ({code}): look at its ServiceAccount's role, and the clock"
+        return f"AWS does not accept {caller.credentials} at {operation} ({code}): look at {caller.role}, and the clock"
     if message.startswith(_KMS):
         return (
             f"AWS denies {operation} the secret's KMS key ({code}): allow kms:Decrypt, and to write kms:GenerateDataKey, "
-            f"in the operator's IAM policy and in the key's own; {_PRINT} (--kms-key)"
+            f"in {caller.policy} and in the key's own; {caller.prints} (--kms-key)"
         )
     found = _WORDS.search(message)
     if found is None:
-        return f"AWS denies {operation} ({code}): allow it in the operator's IAM policy; {_PRINT}"
+        return f"AWS denies {operation} ({code}): allow it in {caller.policy}; {caller.prints}"
     action = _SPELLED.get(found["action"].lower(), found["action"])
     on = f" on {found['resource']}" if found["resource"] else ""
-    return f"AWS denies {action}{on} ({code}): {_mend(action, message)}"
+    return f"AWS denies {action}{on} ({code}): {_mend(action, message, caller)}"
 
 
-def _mend(action: str, message: str) -> str:
+def _mend(action: str, message: str, caller: Caller) -> str:
     if (explicit := _EXPLICIT.search(message)) is not None:
         return f"a Deny in {_a(explicit['where'].strip())} forbids it; narrow that"
     if (elsewhere := _ELSEWHERE.search(message)) is not None:
         return f"no {elsewhere['where']} allows it; allow it there"
-    return _TRUST.get(action, f"allow it in the operator's IAM policy; {_PRINT}")
+    return _TRUST.get(action, f"allow it in {caller.policy}; {caller.prints}")
 
 
 def _a(what: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rotated_rds.model.denial import explain
+from rotated_rds.model.denial import Caller, explain
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:q"
@@ -62,3 +62,11 @@ def test_credentials_that_aws_does_not_know_are_no_matter_of_a_policy(code: str)
 
 def test_who_was_denied_is_not_passed_on() -> None:
     assert "assumed-role" not in explain("x", "AccessDenied", because("sts:TagSession", "arn:aws:iam::1:role/db"))
+
+
+def test_our_function_is_told_of_its_own_role() -> None:
+    said = explain("put_secret_value", "AccessDenied", because("secretsmanager:PutSecretValue", ARN), Caller.FUNCTION)
+    assert said.endswith("allow it in the function's IAM policy; `rotated-rds policy --method Function` prints all that it needs")
+    assert explain("x", "ExpiredToken", "", Caller.FUNCTION).startswith(
+        "AWS does not accept the function's credentials at x (ExpiredToken): look at its role"
+    )
