@@ -28,7 +28,7 @@ _SETTINGS = {
     "ROTATED_RDS_SWEEP_INTERVAL": "24h",
     "ROTATED_RDS_WORKERS": "2",
     # The quarter of an hour of a stopped function, and the minutes until something that could not be is looked at again.
-    **shortened(handover__FUNCTION_RUNS=0.3, handover__LOOK_AGAIN=0.1, retained___AGAIN=0.5),
+    **shortened(handover__FUNCTION_RUNS=0.3, handover__LOOK_AGAIN=0.1, retained___AGAIN=0.5, leave___AGAIN=0.5),
 }
 
 
