@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections.abc import Generator
+from itertools import count
 
 import pytest
 from pydantic import SecretStr
@@ -134,6 +135,19 @@ def test_a_session_that_cannot_log_in_says_how_its_login_ended(database: Facts, 
     with pytest.raises(LoginUnavailable) as nowhere, own_session(endpoint({**database, "host": "a" * 64}), user):
         pass
     assert (nowhere.value.login.verdict, nowhere.value.reason) == (Verdict.UNREACHABLE, Reason.UNREACHABLE)
+
+
+def test_a_session_that_loses_any_answer_of_its_login_is_worth_another_try(database: Facts, user: User) -> None:
+    lost = 0
+    for flight in count(1):
+        with Relay(int(str(database["port"]))) as relay:
+            relay.strike(Fault.DROP_AFTER, flight)
+            try:
+                with own_session(endpoint(through(database, relay.port)), user):
+                    break
+            except Unavailable:
+                lost += 1
+    assert lost > 4, "a handshake, and what a session asks first"
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -55,9 +55,7 @@ def locked(
     """Open a session that holds the user's lock. Raises what `databases.session` says."""
     login, wire = open_wire(endpoint, username, password.get_secret_value(), addresses, deadline)
     if wire is None:
-        raise (
-            lost(endpoint) if login.verdict.proves and login.writer is None and not login.code else not_logged_in(endpoint, username, login)
-        )
+        raise not_logged_in(endpoint, username, login)
     try:
         require_supported(endpoint.engine, login.server_version)
         opened = PostgresSession(endpoint, wire, username, admin, bool(login.writer), login.server_version, login.address, fence)

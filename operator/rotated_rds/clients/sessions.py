@@ -132,7 +132,9 @@ class Lost(Exception):
 
 
 def not_logged_in(endpoint: Endpoint, username: str, login: Login) -> Problem:
-    """Make the error for a session that could not log in."""
+    """Make the error for a session that could not log in, or got in and was cut off before it knew where it is."""
+    if login.verdict is Verdict.OK and not login.code:
+        return lost(endpoint)
     reason = _REASONS.get(login.verdict, Reason.LOGIN_RESTRICTED)
     code = f" ({login.code})" if login.code else ""
     message = f"{endpoint.engine} at {endpoint.address}: login of {username!r}: {login.verdict}{code}"

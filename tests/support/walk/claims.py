@@ -1,7 +1,7 @@
 """What must be true after every point of the walk, seen from outside: AWS, the database, the API server."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,18 +41,33 @@ def look(lane: Lane, name: str) -> Seen:
     arn = lane.secret(name)
     described = client.describe_secret(SecretId=arn)
     labels = {label: version for version, its in described["VersionIdsToStages"].items() for label in its}
-    stored = client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)
     value, before = (
         json.loads(client.get_secret_value(SecretId=arn, VersionId=labels[label])["SecretString"]) if label in labels else None
         for label in ("AWSCURRENT", "AWSPREVIOUS")
     )
     assert value is not None
     history: Sequence[Json] = lane.cluster.status(name).get("history") or []
-    ids = frozenset(version.get("VersionId", "") for version in stored["Versions"])
     previous = (before["username"], before["password"]) if before else None
     return Seen(
-        described["ARN"], labels["AWSCURRENT"], labels.get("AWSPENDING"), ids, value["username"], value["password"], history, previous
+        described["ARN"],
+        labels["AWSCURRENT"],
+        labels.get("AWSPENDING"),
+        frozenset(_stored(lane, arn)),
+        value["username"],
+        value["password"],
+        history,
+        previous,
     )
+
+
+def _stored(lane: Lane, arn: str) -> Iterator[str]:
+    """Every version's id, a hundred a page; boto3 has no paginator for them."""
+    client = lane.eye.secretsmanager()
+    page = client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True)
+    yield from (version.get("VersionId", "") for version in page["Versions"])
+    while more := page.get("NextToken"):
+        page = client.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True, NextToken=more)
+        yield from (version.get("VersionId", "") for version in page["Versions"])
 
 
 def at_rest(lane: Lane, name: str, request: str | None) -> bool:
