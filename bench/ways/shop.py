@@ -58,13 +58,13 @@ class Shop:
     def version(self) -> str:
         return str(self.cluster.status(NAME)["versionId"])
 
-    def expect_rolled(self, change: Callable[[], object], condition: str = "Ready") -> float:
-        """Make a change that brings another version; the seconds until all workloads are ready on it, and the condition is True."""
+    def expect_rolled(self, change: Callable[[], object]) -> float:
+        """Make a change that brings another version; the seconds until all workloads are ready on it, and the resource is Ready."""
         before, began = self.version(), time.monotonic()
         change()
         sight = self.resources.first(
-            f"{condition} on another version",
-            lambda one: says(one.body, condition) and text(one.body, "status", "versionId") not in (None, before),
+            "Ready on another version",
+            lambda one: says(one.body, "Ready") and text(one.body, "status", "versionId") not in (None, before),
             after=began,
             seconds=PATIENCE,
         )
